@@ -1,0 +1,18 @@
+//! nightdrop: takes issuers' sealed card files whole or not at all, registers their records, and accounts for every one.
+//!
+//! Read the modules in this order; it is the way of a file.
+
+// The order is the way of a file, not the alphabet.
+#![cfg_attr(rustfmt, rustfmt_skip)]
+
+pub mod model;
+pub mod intake;
+pub mod open;
+pub mod parse;
+pub mod services;
+pub mod register;
+pub mod report;
+pub mod ledger;
+pub mod vault;
+pub mod config;
+pub mod cli;

@@ -1,0 +1,3 @@
+//! The `nightdrop` command.
+
+fn main() {}

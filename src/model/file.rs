@@ -1,0 +1,184 @@
+//! A file as the ledger knows it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Code, Environment, Header, ServiceName, Timestamp};
+
+/// An arrival's number: handed out in arrival order, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FileNo(pub i64);
+
+impl fmt::Display for FileNo {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:08}", self.0)
+    }
+}
+
+/// What seals a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EnvelopeKind {
+    /// RFC 7516 compact.
+    Jwe,
+    /// Plain text.
+    None,
+}
+
+impl EnvelopeKind {
+    /// As written in configuration and acks.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Jwe => "jwe",
+            Self::None => "none",
+        }
+    }
+}
+
+/// Where a file stands. Each step is a compare-and-set in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum State {
+    /// An intent to claim is written; the copy may not be whole yet.
+    Claiming,
+    /// The copy is ours, whole and synced.
+    Claimed,
+    /// Came before its turn; waits for the missing sequence.
+    Waiting,
+    /// Decided: its settings are fixed.
+    Accepted,
+    /// Its chunks are being registered.
+    Registering,
+    /// All its chunks are in.
+    Registered,
+    /// Its reports but the summary are written.
+    Reported,
+    /// Turned away (or the same file twice); ack not yet written.
+    Refused,
+    /// Nothing left to do.
+    Done,
+    /// Waits for an operator.
+    Held,
+}
+
+impl State {
+    /// All of them, in the order a file passes them.
+    pub const ALL: [Self; 10] = [
+        Self::Claiming,
+        Self::Claimed,
+        Self::Waiting,
+        Self::Accepted,
+        Self::Registering,
+        Self::Registered,
+        Self::Reported,
+        Self::Refused,
+        Self::Done,
+        Self::Held,
+    ];
+
+    /// The word in the ledger and in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claiming => "CLAIMING",
+            Self::Claimed => "CLAIMED",
+            Self::Waiting => "WAITING",
+            Self::Accepted => "ACCEPTED",
+            Self::Registering => "REGISTERING",
+            Self::Registered => "REGISTERED",
+            Self::Reported => "REPORTED",
+            Self::Refused => "REFUSED",
+            Self::Done => "DONE",
+            Self::Held => "HELD",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// What was decided about a file: the ack's `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Decision {
+    /// Its records are registered.
+    Accepted,
+    /// Turned away whole.
+    Refused,
+    /// The same file again: the first one's answers are delivered again.
+    Duplicate,
+}
+
+impl Decision {
+    /// The ack's `status`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "ACCEPTED",
+            Self::Refused => "REFUSED",
+            Self::Duplicate => "DUPLICATE",
+        }
+    }
+
+    /// Reads the word back.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Accepted, Self::Refused, Self::Duplicate].into_iter().find(|it| it.as_str() == word)
+    }
+}
+
+/// Everything the ledger says of one file; the source of ack, recon header and summary.
+#[derive(Clone, Debug)]
+pub struct FileRecord {
+    /// Arrival number.
+    pub no: FileNo,
+    /// As received.
+    pub name: String,
+    /// What its outbound files are called; unique for an issuer.
+    pub stem: String,
+    /// The issuer in whose place it lay.
+    pub issuer: String,
+    /// The feed whose pattern it matched; `None` for none or two.
+    pub feed: Option<String>,
+    /// The feed's service.
+    pub service: Option<ServiceName>,
+    /// The feed's environment.
+    pub environment: Option<Environment>,
+    /// Where it stands.
+    pub state: State,
+    /// What was decided; `None` before.
+    pub decision: Option<Decision>,
+    /// The refusal's code.
+    pub code: Option<Code>,
+    /// The refusal's line.
+    pub line: Option<u64>,
+    /// The refusal's sentence.
+    pub description: Option<String>,
+    /// Bytes as received.
+    pub bytes: u64,
+    /// Hex SHA-256 as received; `None` until the copy is whole.
+    pub sha256: Option<String>,
+    /// What sealed it.
+    pub envelope: Option<EnvelopeKind>,
+    /// The key that opened it.
+    pub key_id: Option<String>,
+    /// Its header, where it has one.
+    pub header: Option<Header>,
+    /// Records read in pass 1.
+    pub records: Option<u64>,
+    /// The sequence expected next from this feed.
+    pub next_sequence: Option<u64>,
+    /// Name of the file this one repeats.
+    pub duplicate_of: Option<String>,
+    /// When it was claimed.
+    pub received_at: Timestamp,
+    /// When it was accepted.
+    pub accepted_at: Option<Timestamp>,
+    /// When its first chunk was begun.
+    pub started_at: Option<Timestamp>,
+    /// When its last chunk was committed.
+    pub finished_at: Option<Timestamp>,
+    /// When nothing was left to do.
+    pub done_at: Option<Timestamp>,
+}

@@ -1,0 +1,25 @@
+//! The words every part shares: files, records, codes, outcomes, limits, clocks. Imports nothing of nightdrop.
+
+pub mod clock;
+pub mod code;
+pub mod column;
+pub mod control;
+pub mod file;
+pub mod limits;
+pub mod mask;
+pub mod outcome;
+pub mod record;
+pub mod refusal;
+pub mod service;
+
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use code::Code;
+pub use column::Columns;
+pub use control::{BatchKey, Environment, Header};
+pub use file::{Decision, EnvelopeKind, FileNo, FileRecord, State};
+pub use limits::Limits;
+pub use mask::Masked;
+pub use outcome::{Outcome, Tally};
+pub use record::{Failure, RecordRow};
+pub use refusal::Refusal;
+pub use service::ServiceName;

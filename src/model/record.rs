@@ -1,0 +1,46 @@
+//! What the ledger keeps of a record: enough for every report, and no card number.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Code, Masked, Outcome};
+
+/// One failure of one record: which rule, in which field.
+///
+/// `field` is the index of the field in its service's column order; a failure of the record as a
+/// whole stands at [`Failure::WHOLE`]. The words are made from the two when a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Index into the service's columns.
+    pub field: u8,
+    /// The rule that failed.
+    pub code: Code,
+}
+
+impl Failure {
+    /// The record as a whole, no single field.
+    pub const WHOLE: u8 = u8::MAX;
+}
+
+/// A record's line in the ledger: the source of recon, errors and response.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordRow {
+    /// Where the record starts in the plaintext; the first line is 1.
+    pub line: u64,
+    /// The sender's reference; empty when it failed its rule.
+    pub record_ref: Box<str>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Failures in column order, then rule order; the first gives the record's code. Empty for what succeeded.
+    pub failures: Vec<Failure>,
+    /// What may be shown of its PAN.
+    pub masked: Masked,
+    /// The service's own columns, packed by the service and read by it alone.
+    pub own: Box<[u8]>,
+}
+
+impl RecordRow {
+    /// The record's one code: its first failure.
+    pub fn code(&self) -> Option<Code> {
+        self.failures.first().map(|failure| failure.code)
+    }
+}

@@ -1,0 +1,52 @@
+//! The five record services by name. Reference data names all of them from the start.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A record service, as it is written in configuration, control records and reference data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceName {
+    /// Mastercard Carbon Calculator, Add Payment Cards.
+    PaymentCards,
+    /// Mastercard Unified Installments, PAN List API.
+    PanLists,
+    /// Thales D1, Register cards.
+    Cards,
+    /// The processor's card management store.
+    CardContracts,
+    /// Mastercard Processing Digital, Enroll API.
+    ClickToPay,
+}
+
+impl ServiceName {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 5] = [Self::PaymentCards, Self::PanLists, Self::Cards, Self::CardContracts, Self::ClickToPay];
+
+    /// The name on disk.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PaymentCards => "payment-cards",
+            Self::PanLists => "pan-lists",
+            Self::Cards => "cards",
+            Self::CardContracts => "card-contracts",
+            Self::ClickToPay => "click-to-pay",
+        }
+    }
+}
+
+impl fmt::Display for ServiceName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ServiceName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or(())
+    }
+}

@@ -1,0 +1,1 @@
+//! Registers a file's chunks: reader, parallel workers, committer in file order.

@@ -1,0 +1,1 @@
+//! The record services: each a folder with its record, its rules, its columns, its answer.

@@ -1,0 +1,1 @@
+//! Where PANs are, sealed, found again by a keyed fingerprint.
