@@ -1,6 +1,7 @@
 //! Recon and errors of one file, written in one pass over its rows and put in their places only if the sums agree.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use crate::model::{Code, FileRecord, Outcome, RecordRow, Tally, View};
 
@@ -20,6 +21,8 @@ pub struct Book<'a> {
     errors: Option<Errors<'a>>,
     counted: Tally,
     codes: BTreeMap<Code, u64>,
+    /// A row was lost on the way: whatever comes after, neither file may be shown.
+    broken: bool,
 }
 
 /// Whether the rows account for every record.
@@ -60,6 +63,7 @@ impl<'a> Book<'a> {
             errors: None,
             counted: Tally::default(),
             codes: BTreeMap::new(),
+            broken: false,
         })
     }
 
@@ -69,8 +73,9 @@ impl<'a> Book<'a> {
         if let Some(code) = row.code() {
             *self.codes.entry(code).or_default() += 1;
         }
-        self.recon.row(row)?;
-        if row.outcome == Outcome::Rejected { self.errors()?.rows(row) } else { Ok(()) }
+        let written = self.write(row);
+        self.broken |= written.is_err();
+        written
     }
 
     /// Puts both files in their places if the rows came to `expected`, the tally when they were committed, and to the
@@ -78,6 +83,10 @@ impl<'a> Book<'a> {
     pub fn finish(self, expected: &Tally, records: u64) -> Result<Balance, ReportError> {
         if self.counted != *expected || self.counted.records() != records {
             return Ok(Balance::Unbalanced { counted: self.counted });
+        }
+        if self.broken {
+            let source = io::Error::other("an earlier write failed");
+            return Err(ReportError::io("finish", Recon::name(&self.stem).as_ref())(source));
         }
         // Both are whole before either is shown.
         let recon = self.recon.finish(&self.counted)?;
@@ -87,6 +96,11 @@ impl<'a> Book<'a> {
             outbound.push(errors.commit()?);
         }
         Ok(Balance::Balanced { codes: self.codes, outbound })
+    }
+
+    fn write(&mut self, row: &RecordRow) -> Result<(), ReportError> {
+        self.recon.row(row)?;
+        if row.outcome == Outcome::Rejected { self.errors()?.rows(row) } else { Ok(()) }
     }
 
     /// The errors file exists only if there is something to say in it.

@@ -12,8 +12,7 @@ use super::{Draft, Outbound, Outbox, ReportError, Seal, SealedWrite, Written};
 const BUFFER_BYTES: usize = 64 << 10;
 
 pub(super) struct Sheet<'a> {
-    /// Gone after the first failure: what was lost on the way can then never be committed.
-    sink: Option<Sink<'a>>,
+    sink: Sink<'a>,
     buffer: Vec<u8>,
     path: PathBuf,
 }
@@ -39,49 +38,38 @@ impl<'a> Sheet<'a> {
             None => Sink::Plain(draft),
             Some(seal) => Sink::Sealed(Hashed::new(seal.seal(draft).map_err(ReportError::io("seal", &path))?)),
         };
-        Ok(Self { sink: Some(sink), buffer: Vec::with_capacity(BUFFER_BYTES + 1024), path })
+        Ok(Self { sink, buffer: Vec::with_capacity(BUFFER_BYTES + 1024), path })
     }
 
-    /// Adds a line.
+    /// Adds a line. After a failure here the sheet must not be finished: bytes were lost on the way.
     pub(super) fn line(&mut self, write: impl FnOnce(&mut Line<'_>)) -> Result<(), ReportError> {
         let mut line = Line::new(&mut self.buffer);
         write(&mut line);
         line.end();
-        if self.buffer.len() >= BUFFER_BYTES { self.pour().map(|_| ()) } else { Ok(()) }
+        if self.buffer.len() >= BUFFER_BYTES { self.pour() } else { Ok(()) }
     }
 
     /// The hex SHA-256 of every byte so far.
     pub(super) fn digest(&mut self) -> Result<String, ReportError> {
-        let digest = self.pour()?.digest();
-        digest.map(hex).map_err(ReportError::io("write", &self.path))
+        self.pour()?;
+        self.sink.digest().map(hex).map_err(ReportError::io("write", &self.path))
     }
 
     pub(super) fn finish(mut self) -> Result<Finished, ReportError> {
         let content_sha256 = self.digest()?;
-        let path = self.path;
         let draft = match self.sink {
-            Some(Sink::Plain(draft)) => Ok(draft),
-            Some(Sink::Sealed(sealed)) => sealed.inner.finish(),
-            None => Err(broken()),
-        }
-        .map_err(ReportError::io("write", &path))?;
+            Sink::Plain(draft) => draft,
+            Sink::Sealed(sealed) => sealed.inner.finish().map_err(ReportError::io("seal", &self.path))?,
+        };
         Ok(Finished { draft, content_sha256 })
     }
 
     /// Hands the buffer on.
-    fn pour(&mut self) -> Result<&mut Sink<'a>, ReportError> {
-        let poured = match self.sink.take() {
-            Some(mut sink) => sink.write_all(&self.buffer).map(|()| sink),
-            None => Err(broken()),
-        };
+    fn pour(&mut self) -> Result<(), ReportError> {
+        self.sink.write_all(&self.buffer).map_err(ReportError::io("write", &self.path))?;
         self.buffer.clear();
-        let sink = poured.map_err(ReportError::io("write", &self.path))?;
-        Ok(self.sink.insert(sink))
+        Ok(())
     }
-}
-
-fn broken() -> io::Error {
-    io::Error::other("an earlier write to it failed")
 }
 
 impl Finished {
