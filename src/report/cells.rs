@@ -24,7 +24,8 @@ impl<'a> Line<'a> {
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
         self.separate();
         let bytes = text.as_bytes();
-        let quoted = bytes.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'));
+        // Looks at every byte, since a loop without an exit is one the compiler can make wide.
+        let quoted = bytes.iter().fold(false, |found, byte| found | matches!(byte, b',' | b'"' | b'\n' | b'\r'));
         if quoted {
             self.out.push(b'"');
         }
