@@ -99,7 +99,7 @@ fn rows() -> Vec<RecordRow> {
         ),
         row(7, "=r4", Outcome::Rejected, &[(2, Code::BinUnsupported)], "12345678901", ""),
         row(8, "r-5", Outcome::Deregistered, &[], PAN, "5a6b|DELETED"),
-        row(9, "r-6", Outcome::Rejected, &[(Failure::WHOLE, Code::NotRegistered)], "", "|"),
+        row(9, "r-6", Outcome::Rejected, &[(Failure::WHOLE, Code::FieldInvalid)], "", "|"),
     ]
 }
 
@@ -142,7 +142,7 @@ fn recon_and_errors_are_these_bytes() {
         5,,REJECTED,FIELD_INVALID,true,,,\n\
         7,'=r4,REJECTED,BIN_UNSUPPORTED,true,*******8901,,\n\
         8,r-5,DEREGISTERED,,,230377******2342,5a6b,DELETED\n\
-        9,r-6,REJECTED,NOT_REGISTERED,false,,,\n";
+        9,r-6,REJECTED,FIELD_INVALID,true,,,\n";
     let recon = format!("{rows}TRL,6,1,1,1,0,3,{}\n", sha256(rows.as_bytes()));
     assert_eq!(String::from_utf8_lossy(&contents["ACME_PAYCARDS_20261120_1.recon.csv"]), recon);
 
@@ -154,8 +154,8 @@ fn recon_and_errors_are_these_bytes() {
         \"payment-cards: card_base_currency broke CURRENCY_INVALID, as \"\"expected\"\".\",Mend and resend\n\
         7,'=r4,pan,BIN_UNSUPPORTED,true,*******8901,operator,\
         \"payment-cards: pan broke BIN_UNSUPPORTED, as \"\"expected\"\".\",\"'=Ask, then resend\"\n\
-        9,r-6,,NOT_REGISTERED,false,,sender,\
-        \"payment-cards: record broke NOT_REGISTERED, as \"\"expected\"\".\",Mend and resend\n";
+        9,r-6,,FIELD_INVALID,true,,sender,\
+        \"payment-cards: record broke FIELD_INVALID, as \"\"expected\"\".\",Mend and resend\n";
     assert_eq!(String::from_utf8_lossy(&contents["ACME_PAYCARDS_20261120_1.errors.csv"]), errors);
 
     let as_listed = |name: &str, content: &str| Outbound {
@@ -203,8 +203,7 @@ fn a_book_counts_the_codes_that_records_stand_on() {
     let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None).unwrap();
     rows.iter().for_each(|row| book.row(row).unwrap());
     let Balance::Balanced { codes, .. } = book.finish(&tally(&rows), 6).unwrap() else { panic!("unbalanced") };
-    let expected =
-        [Code::FieldInvalid, Code::BinUnsupported, Code::AlreadyRegistered, Code::NotRegistered].map(|code| (code, 1));
+    let expected = [(Code::FieldInvalid, 2), (Code::BinUnsupported, 1), (Code::AlreadyRegistered, 1)];
     assert_eq!(codes, BTreeMap::from(expected));
 }
 
