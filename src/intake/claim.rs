@@ -69,11 +69,7 @@ fn claim_with(
     let inbound = Directory::open(inbound)?;
     let original = match inbound.open_beneath(name) {
         Ok(original) => original,
-        Err(Errno::NOENT) => return Ok(Claim::Gone),
-        // A link, a socket or a device has taken its place.
-        Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Ok(Claim::Changed),
-        Err(Errno::ACCESS | Errno::PERM) => return Ok(Claim::Denied),
-        Err(errno) => return Err(inbound.failed("open", name, errno)),
+        Err(errno) => return not_opened(errno).ok_or_else(|| inbound.failed("open", name, errno)),
     };
     let stat = fs::fstat(&original).map_err(|errno| inbound.failed("look at", name, errno))?;
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile && stat.st_nlink == 1;
@@ -106,6 +102,17 @@ fn claim_with(
         }
     }
     copied
+}
+
+/// What it says of an original that it cannot be opened; `None` where it says something of the world.
+const fn not_opened(errno: Errno) -> Option<Claim> {
+    match errno {
+        Errno::NOENT => Some(Claim::Gone),
+        // A link, a socket or a device has taken its place.
+        Errno::LOOP | Errno::NXIO | Errno::NODEV => Some(Claim::Changed),
+        Errno::ACCESS | Errno::PERM => Some(Claim::Denied),
+        _ => None,
+    }
 }
 
 /// Copies and syncs; the hash and number of the bytes that are in the copy.

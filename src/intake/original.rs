@@ -65,10 +65,10 @@ fn remove_with(
     if removal != Removal::Changed {
         // A marker that came meanwhile belongs to what comes next.
         let marker_now = dir.look_at(&marker)?;
-        if let (Some(before), Some(now)) = (marker_before, marker_now) {
-            if is_claimed(&now, &Identity::of(&before), Identity::eq) {
-                dir.remove(&marker)?;
-            }
+        if let (Some(before), Some(now)) = (marker_before, marker_now)
+            && is_claimed(&now, &Identity::of(&before), Identity::eq)
+        {
+            dir.remove(&marker)?;
         }
     }
     dir.sync()?;

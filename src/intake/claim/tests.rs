@@ -63,7 +63,7 @@ fn a_leftover_of_the_same_id_is_replaced_and_not_written_through() {
 fn a_file_that_changed_since_the_scan_is_not_taken() {
     let world = World::new();
     type Change = fn(&World);
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 7] = [
         ("grown", |world| world.append("A.csv", "more")),
         ("rewritten", |world| world.rewrite_in_place("A.csv", "two")),
         ("replaced", |world| world.replace("A.csv", "one")),
@@ -71,6 +71,10 @@ fn a_file_that_changed_since_the_scan_is_not_taken() {
         ("a link", |world| {
             fs::rename(world.inbound.join("A.csv"), world.archive.join("A.csv")).unwrap();
             symlink(world.archive.join("A.csv"), world.inbound.join("A.csv")).unwrap();
+        }),
+        ("a socket", |world| {
+            fs::remove_file(world.inbound.join("A.csv")).unwrap();
+            std::os::unix::net::UnixListener::bind(world.inbound.join("A.csv")).unwrap();
         }),
         ("a FIFO", |world| {
             fs::remove_file(world.inbound.join("A.csv")).unwrap();
@@ -186,4 +190,23 @@ fn both_ways_of_opening_refuse_links_and_do_not_wait_for_fifos() {
         assert!(open(&dir, "fifo").is_ok(), "opened at once; what it is shows afterwards");
     }
     assert!(dir.open_beneath("../inbound/A.csv").is_err());
+}
+
+#[test]
+fn a_file_that_is_denied_says_nothing_of_the_world() {
+    assert_eq!(not_opened(Errno::ACCESS), Some(Claim::Denied));
+    assert_eq!(not_opened(Errno::PERM), Some(Claim::Denied));
+    assert_eq!(not_opened(Errno::MFILE), None);
+    assert_eq!(not_opened(Errno::IO), None);
+}
+
+#[test]
+fn a_failed_sync_is_fatal_and_never_retried() {
+    let world = World::new();
+    let dir = Directory::open(&world.work).unwrap();
+    let unsyncable = File::open("/dev/null").unwrap();
+    let error = dir.sync_file(ID, &unsyncable).unwrap_err();
+    assert!(matches!(&error, IntakeError::Sync { path, .. } if *path == copy_of(&world)), "{error}");
+    assert!(error.is_fatal());
+    assert_eq!(error.retry(), crate::intake::Retry::Never);
 }
