@@ -83,14 +83,10 @@ fn claim_with(
     let work = Directory::open(work)?;
     let copied = copy(&inbound, name, &original, identity.size, &work, id).and_then(|(sha256, bytes)| {
         meanwhile();
-        let same = |stat: &fs::Stat| Identity::of(stat) == *identity;
-        // By descriptor, since the name may be another file's by now; by name, since the file may have another.
-        let by_descriptor = fs::fstat(&original).map_err(|errno| inbound.failed("look at", name, errno))?;
+        // The open descriptor keeps the inode's number from being given to another file meanwhile.
         Ok(match inbound.look_at(name)? {
             None => Claim::Gone,
-            Some(by_name) if bytes == identity.size && same(&by_descriptor) && same(&by_name) => {
-                Claim::Whole { sha256, bytes }
-            }
+            Some(stat) if bytes == identity.size && Identity::of(&stat) == *identity => Claim::Whole { sha256, bytes },
             Some(_) => Claim::Changed,
         })
     });

@@ -37,17 +37,17 @@ impl World {
         file.write_all(more.as_bytes()).unwrap();
     }
 
-    /// Other content of the same size, and the old modification time restored; the kernel's tick may be coarse, so
-    /// until the change can be seen at all.
+    /// Other content of the same size, and the old modification time restored.
     pub(super) fn rewrite_in_place(&self, name: &str, content: &str) {
         let path = self.inbound.join(name);
         let before = self.identity(name);
         let mtime = fs::metadata(&path).unwrap().modified().unwrap();
-        while self.identity(name).ctime_ns == before.ctime_ns {
+        until_seen(|| {
             let mut file = OpenOptions::new().write(true).open(&path).unwrap();
             file.write_all(content.as_bytes()).unwrap();
             file.set_modified(mtime).unwrap();
-        }
+            self.identity(name).ctime_ns != before.ctime_ns
+        });
         assert_eq!(self.identity(name), Identity { ctime_ns: self.identity(name).ctime_ns, ..before });
     }
 
@@ -87,6 +87,11 @@ pub(super) fn names(directory: &Path) -> Vec<String> {
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// Repeats a change until it shows: two changes within one tick of the kernel's coarse clock look like one.
+pub(super) fn until_seen(mut change: impl FnMut() -> bool) {
+    assert!((0..200_000).any(|_| change()), "the change never showed");
 }
 
 fn identity_of(path: &Path) -> Identity {

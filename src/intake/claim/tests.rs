@@ -86,7 +86,8 @@ fn a_file_that_changed_since_the_scan_is_not_taken() {
         world.put("A.csv", "one");
         let candidate = world.candidate("A.csv");
         change(&world);
-        assert_eq!(take(&world, &candidate), Claim::Changed, "{what}");
+        let claimed = claim_with(&world.inbound, &candidate, &world.work, ID, MAX, || panic!("{what}: was copied"));
+        assert_eq!(claimed.unwrap(), Claim::Changed, "{what}");
         assert!(names(&world.work).is_empty(), "{what}: no copy is left");
     }
 }
@@ -112,6 +113,19 @@ fn a_file_that_changes_while_it_is_copied_is_not_taken() {
         assert_eq!(claimed.unwrap(), expected, "{what}");
         assert!(names(&world.work).is_empty(), "{what}: no copy is left");
     }
+}
+
+#[test]
+fn what_is_no_file_of_one_link_is_not_taken_even_if_a_candidate_says_so() {
+    let world = World::new();
+    mknodat(CWD, world.inbound.join("fifo"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+    fs::create_dir(world.inbound.join("directory")).unwrap();
+    world.put("linked", "x");
+    fs::hard_link(world.inbound.join("linked"), world.archive.join("link")).unwrap();
+    for name in ["fifo", "directory", "linked"] {
+        assert_eq!(take(&world, &world.candidate(name)), Claim::Changed, "{name}");
+    }
+    assert!(names(&world.work).is_empty());
 }
 
 #[test]

@@ -4,8 +4,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use rustix::fs::{CWD, Mode, mknodat};
 
 use super::*;
-use crate::intake::testing::World;
+use crate::intake::testing::{World, until_seen};
 use crate::intake::{Claim, Removal, claim, remove_original};
+
+mod ended_early;
 
 const SETTLE: Duration = Duration::from_secs(5);
 const STALLED: Duration = Duration::from_secs(600);
@@ -94,10 +96,11 @@ fn any_change_begins_settling_anew() {
         ("replaced by another inode", |world| world.replace("A.csv", "one")),
         ("renamed away and back", |world| {
             let before = world.identity("A.csv");
-            while world.identity("A.csv") == before {
+            until_seen(|| {
                 fs::rename(world.inbound.join("A.csv"), world.inbound.join("B")).unwrap();
                 fs::rename(world.inbound.join("B"), world.inbound.join("A.csv")).unwrap();
-            }
+                world.identity("A.csv") != before
+            });
         }),
         ("its time changed", |world| {
             let file = fs::File::options().write(true).open(world.inbound.join("A.csv")).unwrap();
@@ -156,6 +159,15 @@ fn a_feed_with_markers_waits_for_them_and_others_do_not() {
     assert_eq!(names(&watch.look()), ["A.csv", "B.csv", "C.csv"]);
     watch.world.append("A.csv", "more");
     assert_eq!(names(&watch.look()), ["B.csv", "C.csv"], "a marker does not replace settling");
+}
+
+#[test]
+fn a_file_of_two_feeds_waits_for_the_marker_that_one_of_them_wants() {
+    let mut watch = Watch::new(&[("A*", false), ("*.csv", true)]);
+    watch.world.put("A.csv", "x");
+    assert!(watch.settled().is_empty());
+    watch.world.put("A.csv.done", "");
+    assert_eq!(watch.look().ready[0].feed, FeedMatch::Several);
 }
 
 #[test]
@@ -278,7 +290,7 @@ fn a_file_in_hand_is_not_offered_until_it_changes() {
     // The first one's end takes nothing from the second.
     assert_eq!(remove_original(&watch.world.inbound, "A.csv", &first.identity).unwrap(), Removal::Changed);
     watch.inbox.forget("A.csv", &first.identity);
-    assert!(watch.after(SETTLE).ready.is_empty());
+    assert!(watch.settled().is_empty());
     assert_eq!(remove_original(&watch.world.inbound, "A.csv", &second.identity).unwrap(), Removal::Removed);
     watch.inbox.forget("A.csv", &second.identity);
     watch.look();
@@ -321,71 +333,6 @@ fn a_claim_that_came_to_nothing_settles_anew() {
 }
 
 #[test]
-fn a_file_that_ends_early_waits_for_stalled_and_then_has_the_last_word() {
-    let mut watch = Watch::new(&[("A*", false)]);
-    watch.world.put("A_2.csv", "HDR");
-    watch.world.put("A_10.csv", "HDR");
-    watch.look();
-    let look = watch.after(SETTLE);
-    for name in ["A_2.csv", "A_10.csv"] {
-        let candidate = watch.claims(name, &look);
-        assert!(!candidate.last_word);
-        watch.inbox.ended_early(name, &candidate.identity);
-    }
-    let look = watch.look();
-    assert_eq!(look.stalled_waiting, ["A_2.csv", "A_10.csv"]);
-    assert_eq!((names(&look), look.settling, look.next_change), (vec![], 0, Some(STALLED - SETTLE)));
-    let look = watch.after(STALLED - SETTLE - SECOND);
-    assert_eq!((names(&look), look.next_change), (vec![], Some(SECOND)));
-    let look = watch.after(SECOND);
-    assert!(look.stalled_waiting.is_empty());
-    assert_eq!(names(&look), ["A_2.csv", "A_10.csv"]);
-    assert!(look.ready.iter().all(|candidate| candidate.last_word));
-}
-
-#[test]
-fn an_upload_that_goes_on_after_a_pause_is_offered_when_it_has_settled() {
-    let mut watch = Watch::new(&[("A*", false)]);
-    watch.world.put("A.csv", "HDR");
-    watch.look();
-    let look = watch.after(SETTLE);
-    let candidate = watch.claims("A.csv", &look);
-    watch.inbox.ended_early("A.csv", &candidate.identity);
-    watch.after(SECOND);
-    watch.world.append("A.csv", "TRL");
-    let look = watch.look();
-    assert_eq!((look.settling, look.stalled_waiting.len()), (1, 0));
-    let look = watch.after(SETTLE);
-    assert_eq!(names(&look), ["A.csv"]);
-    assert!(!look.ready[0].last_word, "it may pause again");
-}
-
-#[test]
-fn an_upload_that_went_on_while_its_copy_was_read_is_not_held_back() {
-    let mut watch = Watch::new(&[("A*", false)]);
-    watch.world.put("A.csv", "HDR");
-    watch.look();
-    let look = watch.after(SETTLE);
-    let candidate = watch.claims("A.csv", &look);
-    watch.world.append("A.csv", "TRL");
-    watch.look();
-    watch.inbox.ended_early("A.csv", &candidate.identity);
-    assert_eq!(names(&watch.after(SETTLE)), ["A.csv"]);
-}
-
-#[test]
-fn the_first_word_is_the_last_when_the_file_lay_long_enough_or_nobody_waits() {
-    let mut watch = Watch::with(&[("A*", false)], Duration::ZERO);
-    watch.world.put("A.csv", "HDR");
-    watch.look();
-    assert!(watch.after(SETTLE).ready[0].last_word);
-    let mut watch = Watch::new(&[("A*", false)]);
-    watch.world.put("A.csv", "HDR");
-    watch.look();
-    assert!(watch.after(STALLED).ready[0].last_word);
-}
-
-#[test]
 fn a_file_we_may_not_read_is_said_once_and_looked_at_again_when_it_changes() {
     let mut watch = Watch::new(&[("A*", false)]);
     watch.world.put("A.csv", "x");
@@ -397,9 +344,10 @@ fn a_file_we_may_not_read_is_said_once_and_looked_at_again_when_it_changes() {
     let look = watch.after(SETTLE);
     assert!(look.odd.is_empty() && look.ready.is_empty(), "{look:?}");
     let path = watch.world.inbound.join("A.csv");
-    while watch.world.identity("A.csv") == candidate.identity {
+    until_seen(|| {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    }
+        watch.world.identity("A.csv") != candidate.identity
+    });
     assert_eq!(watch.settled(), ["A.csv"]);
 }
 
