@@ -31,14 +31,17 @@ pub(super) fn check_version(version: &[u8]) -> Result<(), Refusal> {
 pub(super) fn header(cells: HeaderCells<'_>, options: &Options) -> Result<Header, Refusal> {
     check_version(cells.version)?;
     let malformed = |what| Err(Refusal::new(Code::FormatInvalid, what));
-    let Some(batch_id) = text(cells.batch_id, 1..=48, |byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) else {
+    let Some(batch_id) = text(cells.batch_id, 1..=48, |byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    else {
         return malformed("The header's batch id is malformed; expected are 1 to 48 letters, digits, _ or -.");
     };
     let Some(sequence_text) = text(cells.sequence, 0..=18, |byte| byte.is_ascii_digit()) else {
         return malformed("The header's sequence is malformed; expected are at most 18 digits.");
     };
     let Some((created_text, created)) = created(cells.created) else {
-        return malformed("The header's time of creation is malformed; expected is RFC 3339, as in 2026-11-20T01:30:00Z.");
+        return malformed(
+            "The header's time of creation is malformed; expected is RFC 3339, as in 2026-11-20T01:30:00Z.",
+        );
     };
     for (what, found, expected) in [
         ("issuer", cells.issuer, options.issuer.as_str()),
@@ -136,10 +139,22 @@ mod tests {
             assert_eq!(created(text.as_bytes()), Some((text.to_owned(), Timestamp::parse(text).unwrap())), "{text}");
         }
         for text in [
-            "", "2026-11-20", "2026-11-20T01:30:00", "2026-11-20 01:30:00Z", "2026-11-20T01:30Z", "20261120T013000Z",
-            "2026-13-20T01:30:00Z", "2026-02-30T01:30:00Z", "2026-11-20T25:30:00Z", "2026-11-20T01:30:00.Z",
-            "2026-11-20T01:30:00.1234567890Z", "2026-11-20T01:30:00Z[UTC]", "2026-11-20T01:30:00+01", "1969-01-01T00:00:00Z",
-            "2026-11-20T01:30:00Z ", "２026-11-20T01:30:00Z",
+            "",
+            "2026-11-20",
+            "2026-11-20T01:30:00",
+            "2026-11-20 01:30:00Z",
+            "2026-11-20T01:30Z",
+            "20261120T013000Z",
+            "2026-13-20T01:30:00Z",
+            "2026-02-30T01:30:00Z",
+            "2026-11-20T25:30:00Z",
+            "2026-11-20T01:30:00.Z",
+            "2026-11-20T01:30:00.1234567890Z",
+            "2026-11-20T01:30:00Z[UTC]",
+            "2026-11-20T01:30:00+01",
+            "1969-01-01T00:00:00Z",
+            "2026-11-20T01:30:00Z ",
+            "２026-11-20T01:30:00Z",
         ] {
             assert_eq!(created(text.as_bytes()), None, "{text}");
         }

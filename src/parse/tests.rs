@@ -76,7 +76,13 @@ fn survey_in_pieces(text: &[u8], options: Options, sizes: &[usize]) -> Result<Pr
     survey.finish()
 }
 
-fn cut(text: &[u8], layout: &Arc<Layout>, chunk: usize, first: u64, sizes: &[usize]) -> Result<Vec<RawChunk>, ParseError> {
+fn cut(
+    text: &[u8],
+    layout: &Arc<Layout>,
+    chunk: usize,
+    first: u64,
+    sizes: &[usize],
+) -> Result<Vec<RawChunk>, ParseError> {
     let mut cutter = Cutter::new(Arc::clone(layout), chunk, first);
     let mut ready = Vec::new();
     for piece in pieces(text, sizes) {

@@ -51,7 +51,8 @@ impl RawChunk {
             let mut put = |cell| order.next().and_then(|&at| cells.get_mut(at)).map(|place| *place = cell);
             let read = if self.is_quoted(record) {
                 Fields::new(record, self.layout.delimiter).all(|field| {
-                    let cell = field.ok().and_then(|field| if field.escaped { unescaped.next() } else { Some(field.raw) });
+                    let cell =
+                        field.ok().and_then(|field| if field.escaped { unescaped.next() } else { Some(field.raw) });
                     cell.and_then(&mut put).is_some()
                 })
             } else {

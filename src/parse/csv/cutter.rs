@@ -119,7 +119,8 @@ impl Cutter {
             self.spans.push(Span { line, end });
         }
         self.records += 1;
-        !self.spans.is_empty() && (self.records == self.layout.records || self.records.is_multiple_of(self.chunk_records))
+        !self.spans.is_empty()
+            && (self.records == self.layout.records || self.records.is_multiple_of(self.chunk_records))
     }
 
     /// The chunk that the last record ended.

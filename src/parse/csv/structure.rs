@@ -78,6 +78,8 @@ pub(super) struct Structure {
     /// Of all bytes before the trailer; with the byte order mark too, where there is one.
     whole: Sha256,
     whole_marked: Option<Sha256>,
+    /// The trailer has come: what follows is not hashed with what stands before it.
+    is_whole: bool,
     content: Sha256,
 }
 
@@ -98,6 +100,7 @@ impl Structure {
             trailer: None,
             whole: Sha256::new(),
             whole_marked: None,
+            is_whole: false,
             content: Sha256::new(),
         }
     }
@@ -189,11 +192,13 @@ impl Structure {
     }
 
     fn hash(&mut self, bytes: &[u8], kind: Kind) {
+        if kind == Kind::Trailer {
+            self.is_whole = true;
+        }
         if kind == Kind::Content {
             self.content.update(bytes);
         }
-        // A trailer's digest is of what stands before it; after it only empty lines follow.
-        if kind != Kind::Trailer && self.trailer.is_none() {
+        if !self.is_whole {
             self.whole.update(bytes);
             if let Some(marked) = &mut self.whole_marked {
                 marked.update(bytes);

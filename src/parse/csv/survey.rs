@@ -134,7 +134,9 @@ impl Survey {
         // The text stops within a character. In a record that is a cut record; elsewhere it is the encoding.
         Err(match result {
             Err(refusal) if refusal.code == Code::TrailerMissing => refusal,
-            Ok(_) => Refusal::new(Code::TrailerMissing, "The file ends within a character.").at(self.newlines + 1).early(),
+            Ok(_) => {
+                Refusal::new(Code::TrailerMissing, "The file ends within a character.").at(self.newlines + 1).early()
+            }
             Err(_) => {
                 let description = "The file ends within a character; expected is UTF-8 throughout.";
                 Refusal::new(Code::EncodingInvalid, description).at(self.newlines + 1).early()

@@ -6,15 +6,43 @@ use proptest::prelude::*;
 use super::*;
 
 fn sizes() -> impl Strategy<Value = Vec<usize>> {
-    prop_oneof![Just(vec![1]), vec(0_usize..9, 1..6).prop_map(|mut sizes| { sizes.push(3); sizes }), Just(vec![usize::MAX])]
+    prop_oneof![
+        Just(vec![1]),
+        vec(0_usize..9, 1..6).prop_map(|mut sizes| {
+            sizes.push(3);
+            sizes
+        }),
+        Just(vec![usize::MAX])
+    ]
 }
 
 /// A text made of what texts are made of, in any order: most are wrong in some way, many nearly right.
 fn text() -> impl Strategy<Value = Vec<u8>> {
     const PARTS: &[&[u8]] = &[
-        b"r-1,2303770003322342,EUR\n", b"r-2,\"1\n2\",EUR\r\n", b"\"a\"\"b\",,\n", b"r,1,E", b"\n", b"\r\n", b"\r", b"\"", b"\"\"",
-        b",", b"a", b"TRL,1\n", b"TRL,2", b"TRL,", b"TRL", b"HDR,", b"cvv", b"\xC3\xA9", b"\xC3", b"\xFF", b"\0", b"\xEF\xBB\xBF",
-        b"\"TRL\",3\r\n", b"x,\"y,\nTRL,1\n",
+        b"r-1,2303770003322342,EUR\n",
+        b"r-2,\"1\n2\",EUR\r\n",
+        b"\"a\"\"b\",,\n",
+        b"r,1,E",
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b"\"",
+        b"\"\"",
+        b",",
+        b"a",
+        b"TRL,1\n",
+        b"TRL,2",
+        b"TRL,",
+        b"TRL",
+        b"HDR,",
+        b"cvv",
+        b"\xC3\xA9",
+        b"\xC3",
+        b"\xFF",
+        b"\0",
+        b"\xEF\xBB\xBF",
+        b"\"TRL\",3\r\n",
+        b"x,\"y,\nTRL,1\n",
     ];
     const STARTS: &[&str] = &["", "", "\u{feff}"];
     let header = prop_oneof![4 => Just(HDR.to_owned()), 1 => Just(String::new()), 1 => Just(HDR.replace('\n', "\r\n"))];
@@ -45,7 +73,8 @@ fn in_service_order(cells: &csv::ByteRecord, heads: &csv::ByteRecord) -> Vec<Vec
 }
 
 fn oracle(text: &[u8], options: &Options, proven: &Proven) -> Vec<Vec<Vec<u8>>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(options.delimiter).from_reader(text);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(options.delimiter).from_reader(text);
     let mut rows = reader.byte_records().map(|row| row.unwrap());
     if proven.header.is_some() {
         rows.next();
@@ -121,24 +150,23 @@ proptest! {
         let chunks = cut(text.as_bytes(), &proven.layout, chunk, 0, &sizes).unwrap();
         prop_assert_eq!(records(&chunks), expected);
     }
+}
 
-    #[test]
-    fn a_file_cut_anywhere_ends_early(count in 0_usize..13, quoted in any::<bool>(), crlf in any::<bool>()) {
-        let quote = if quoted { "\"" } else { "" };
+#[test]
+fn a_file_cut_anywhere_ends_early() {
+    for (count, quote, end) in [(0, "", "\n"), (1, "\"", "\r\n"), (12, "", "\r\n"), (12, "\"", "\n")] {
         let rows: String = (0..count).map(|at| format!("r-{at},{quote}230377000332234{at}{quote},EUR\n")).collect();
-        let end = if crlf { "\r\n" } else { "\n" };
         let before = format!("{HDR}{COLS}{rows}").replace('\n', end);
-        let text = with_trailer(&before, count).replace('\n', end).replace("\r\r", "\r");
+        let text = format!("{}{end}", with_trailer(&before, count).trim_end());
         let trailer = before.len() + format!("TRL,{count}").len();
-        for length in 0..text.len() {
+        for length in 0..=text.len() {
             let result = survey(&text[..length], required());
-            // A count that is right and a digest that may be empty, or all but the line's end, is a trailer.
+            // A count that is right, without a digest or with a whole one, is a trailer.
             let is_trailer = (trailer..=trailer + 1).contains(&length) || length >= trailer + 65;
-            prop_assert_eq!(result.is_ok(), is_trailer, "{}", &text[..length]);
+            assert_eq!(result.is_ok(), is_trailer, "{}", &text[..length]);
             if let Err(refusal) = result {
-                prop_assert!(refusal.ends_early, "{:?}: {}", refusal, &text[..length]);
+                assert!(refusal.ends_early, "{refusal:?}: {}", &text[..length]);
             }
         }
-        prop_assert!(survey(&text, required()).is_ok());
     }
 }

@@ -38,10 +38,16 @@ impl CardProducts {
             mistakes.extend(check_issuer(line, &issuer));
             let mut wrong = |column, sentence: String| mistakes.push(Mistake::new(line, Some(column), sentence));
             if !is_made_of(&id, 1..=48, |byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
-                wrong("card_product_id", "The id is malformed; expected are 1 to 48 letters, digits, _ or -.".to_owned());
+                wrong(
+                    "card_product_id",
+                    "The id is malformed; expected are 1 to 48 letters, digits, _ or -.".to_owned(),
+                );
             }
             if !is_made_of(&scheme, 1..=32, |byte| byte.is_ascii_alphanumeric() || b" _-".contains(&byte)) {
-                wrong("scheme", "The name is malformed; expected are 1 to 32 letters, digits, spaces, _ or -.".to_owned());
+                wrong(
+                    "scheme",
+                    "The name is malformed; expected are 1 to 32 letters, digits, spaces, _ or -.".to_owned(),
+                );
             }
             let tokenization_eligible = match eligible.as_str() {
                 "true" => true,

@@ -91,7 +91,12 @@ impl AccountRanges {
     /// What an issuer owns for a service; shares what it refers to, so that each worker may have its own.
     pub fn for_issuer(&self, issuer: &str, service: ServiceName) -> IssuerRanges {
         let services = self.owned.get(issuer).map(|services| services.iter().zip(ServiceName::ALL));
-        services.into_iter().flatten().find(|(_, name)| *name == service).map(|(owned, _)| owned.clone()).unwrap_or_default()
+        services
+            .into_iter()
+            .flatten()
+            .find(|(_, name)| *name == service)
+            .map(|(owned, _)| owned.clone())
+            .unwrap_or_default()
     }
 
     /// Whether a card number lies in a range of this issuer for this service.
@@ -174,7 +179,10 @@ fn check(row: table::Row<{ COLUMNS.len() }>) -> Result<(AccountRange, Interval),
         }
     }
     if !country.is_empty() && !is_made_of(&country, 2..=3, |byte| byte.is_ascii_alphabetic()) {
-        wrong("country", "The country is malformed; expected are two or three letters of ISO 3166, or nothing.".to_owned());
+        wrong(
+            "country",
+            "The country is malformed; expected are two or three letters of ISO 3166, or nothing.".to_owned(),
+        );
     }
     let mut is_bound = |column, cell: &str| {
         let is_bound = is_made_of(cell, 11..=DIGITS, |byte| byte.is_ascii_digit());

@@ -24,7 +24,9 @@ fn holds_the_sandboxes_numbers() {
     for pan in ["2303770003322342", "2303770003300000000", "2303770003399999999", "230377000330000000"] {
         assert!(ranges.contains("ACME", service, pan.as_bytes()), "{pan}");
     }
-    for pan in ["2303770003299999", "2303770003400000", "2303770003299999999", "23037700033a", "", "23037700033000000000"] {
+    for pan in
+        ["2303770003299999", "2303770003400000", "2303770003299999999", "23037700033a", "", "23037700033000000000"]
+    {
         assert!(!ranges.contains("ACME", service, pan.as_bytes()), "{pan}");
     }
     // Eleven digits stand for the whole range, ten for more than it.
