@@ -38,6 +38,11 @@ pub struct Written {
 }
 
 impl Outbox {
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.dir
+    }
+
     /// The directory may come and go: it is opened anew for every file.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
