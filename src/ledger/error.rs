@@ -22,7 +22,9 @@ pub enum LedgerError {
     #[error("another nightdrop holds the store: {0} is locked; stop it, or look with `nightdrop status`")]
     Held(PathBuf),
     /// The database was written by a newer program.
-    #[error("the database has migration {0}, which this program does not know: it was written by a newer nightdrop; install that one")]
+    #[error(
+        "the database has migration {0}, which this program does not know: it was written by a newer nightdrop; install that one"
+    )]
     Newer(i64),
     /// A migration failed.
     #[error("the database could not be brought to this program's version: {0}")]

@@ -60,7 +60,7 @@ pub(super) enum Next {
     /// Nothing.
     Closed,
     /// It waits for the missing sequence.
-    Wait(Waiting),
+    Wait(Box<Waiting>),
     /// Its reports; the next file need not wait for them.
     Report(FileNo),
 }
@@ -72,8 +72,10 @@ fn copy_path(site: &Site, no: FileNo) -> PathBuf {
 impl Pending {
     /// Begins the proof where one is needed; a bounded number goes on at once.
     pub(super) fn begin(site: &Arc<Site>, issuer: usize, arrival: Arrival) -> Self {
-        let needed =
-            matches!(arrival.record.state, State::Claiming | State::Claimed | State::Waiting | State::Accepted | State::Registering);
+        let needed = matches!(
+            arrival.record.state,
+            State::Claiming | State::Claimed | State::Waiting | State::Accepted | State::Registering
+        );
         let proof = needed.then(|| {
             let (site, record, resumed) = (Arc::clone(site), arrival.record.clone(), arrival.resumed);
             let several = arrival.several_feeds;
@@ -81,8 +83,14 @@ impl Pending {
                 let _permit = Arc::clone(&site.proofs).acquire_owned().await.map_err(|_| Trouble::Stopped)?;
                 let stop = site.stop.clone();
                 patiently!(stop, {
+                    let settings = match record.state {
+                        State::Accepted | State::Registering => {
+                            Some(answer::settings(&site.ledger.standing(record.no).await?.settings)?)
+                        }
+                        _ => None,
+                    };
                     let (site, record) = (Arc::clone(&site), record.clone());
-                    blocking(move || prove(&site, issuer, &record, resumed, several)).await
+                    blocking(move || prove(&site, issuer, &record, settings.as_ref(), resumed, several)).await
                 })
             })
         });
@@ -91,7 +99,14 @@ impl Pending {
 }
 
 /// Pass 1 of a copy, by the rules that hold for it. Blocks.
-fn prove(site: &Site, issuer: usize, record: &FileRecord, resumed: bool, several: bool) -> Result<Proof, Trouble> {
+fn prove(
+    site: &Site,
+    issuer: usize,
+    record: &FileRecord,
+    settings: Option<&Settings>,
+    resumed: bool,
+    several: bool,
+) -> Result<Proof, Trouble> {
     let refused = |refusal| Ok(Proof::Refused { refusal, envelope: None, key_id: None });
     let issuer = &site.issuers[issuer];
     let copy = copy_path(site, record.no);
@@ -104,7 +119,14 @@ fn prove(site: &Site, issuer: usize, record: &FileRecord, resumed: bool, several
     let Some(feed) = record.feed.as_deref().and_then(|name| issuer.feed(name)) else {
         return refused(proof::feed_unknown(several));
     };
-    proof::prove(&copy, Rules::of_feed(&issuer.id, feed, &site.limits))
+    let rules = Rules::of_feed(&issuer.id, feed, &site.limits);
+    proof::prove(
+        &copy,
+        match settings {
+            Some(settings) => rules.fixed(settings),
+            None => rules,
+        },
+    )
 }
 
 /// One issuer's files, one after another.
@@ -172,8 +194,7 @@ impl Story {
                 self.put_back(&arrival, true).await
             }
             (Proof::Refused { refusal, envelope, key_id }, _) => {
-                let refused =
-                    Refused { refusal, envelope, key_id, header: None, records: None, duplicate_of: None };
+                let refused = Refused { refusal, envelope, key_id, header: None, records: None, duplicate_of: None };
                 self.refuse(&arrival, refused, None).await
             }
         }
@@ -216,9 +237,9 @@ impl Story {
     }
 
     /// Looks again at a file that came before its turn.
-    pub(super) async fn look_again(&self, waiting: Waiting) -> Result<Next, Trouble> {
+    pub(super) async fn look_again(&self, waiting: Box<Waiting>) -> Result<Next, Trouble> {
         let (no, name) = (waiting.no(), waiting.arrival.record.name.clone());
-        match self.decide(waiting).await {
+        match self.decide(*waiting).await {
             Err(Trouble::Hold(why)) => self.hold(no, &name, &why).await,
             other => other,
         }
@@ -241,15 +262,17 @@ impl Story {
         };
         if feed.sequence != SequenceRule::Off && candidate.key.as_ref().is_none_or(|key| key.sequence.is_none()) {
             let why = "the file has no sequence number; this feed expects one in every header";
-            return self.refuse(&waiting.arrival, refused(Refusal::new(Code::HeaderMismatch, why).at(1), None), None).await;
+            return self
+                .refuse(&waiting.arrival, refused(Refusal::new(Code::HeaderMismatch, why).at(1), None), None)
+                .await;
         }
         let decided = patiently!(self.site.stop, {
-                // The answer to an earlier try may have been lost on the way.
-                if site.ledger.file(candidate.no).await?.state == State::Accepted {
-                    return Ok(Decided::Accepted);
-                }
-                Ok(site.ledger.decide(&candidate).await?)
-            })?;
+            // The answer to an earlier try may have been lost on the way.
+            if site.ledger.file(candidate.no).await?.state == State::Accepted {
+                return Ok(Decided::Accepted);
+            }
+            Ok(site.ledger.decide(&candidate).await?)
+        })?;
         let (refusal, duplicate_of, next_sequence) = match decided {
             Decided::Accepted => {
                 waiting.arrival.record = patiently!(self.site.stop, Ok(site.ledger.file(candidate.no).await?))?;
@@ -273,11 +296,15 @@ impl Story {
                 (Refusal::new(Code::DuplicateFile, why), Some(first), None)
             }
             Decided::BatchReused(first) => {
-                let why = format!("batch id and sequence were used before by {first} with other content; each file needs its own");
+                let why = format!(
+                    "batch id and sequence were used before by {first} with other content; each file needs its own"
+                );
                 (Refusal::new(Code::BatchReused, why).at(1), None, None)
             }
             Decided::DuplicateContent(first) => {
-                let why = format!("the records are those of {first} under another batch id or sequence; an operator can release the file");
+                let why = format!(
+                    "the records are those of {first} under another batch id or sequence; an operator can release the file"
+                );
                 (Refusal::new(Code::DuplicateContent, why), None, None)
             }
         };
@@ -329,12 +356,16 @@ impl Story {
         if waiting.arrival.record.state != State::Waiting {
             let no = waiting.no();
             patiently!(self.site.stop, {
-                Ok(self.site.ledger.advance(no, &[State::Claimed, State::Waiting], State::Waiting, self.site.clock.now()).await?)
+                Ok(self
+                    .site
+                    .ledger
+                    .advance(no, &[State::Claimed, State::Waiting], State::Waiting, self.site.clock.now())
+                    .await?)
             })?;
             telemetry::file_waiting(no, &waiting.arrival.record.name, expected, &until.to_string());
             waiting.arrival.record.state = State::Waiting;
         }
-        Ok(Next::Wait(waiting))
+        Ok(Next::Wait(Box::new(waiting)))
     }
 
     async fn refuse(&self, arrival: &Arrival, refused: Refused, next_sequence: Option<u64>) -> Result<Next, Trouble> {
@@ -348,18 +379,19 @@ impl Story {
             })?;
         }
         let record = patiently!(self.site.stop, {
-                let record = self.site.ledger.file(no).await?;
-                if record.state == State::Refused {
-                    return Ok(record);
-                }
-                self.site.ledger.refuse(no, &refused, next_sequence).await?;
-                Ok(self.site.ledger.file(no).await?)
-            })?;
+            let record = self.site.ledger.file(no).await?;
+            if record.state == State::Refused {
+                return Ok(record);
+            }
+            self.site.ledger.refuse(no, &refused, next_sequence).await?;
+            Ok(self.site.ledger.file(no).await?)
+        })?;
         match &record.duplicate_of {
             Some(first) => telemetry::file_duplicate(no, &record.name, first),
             None => telemetry::file_refused(no, &record.name, refused.refusal.code, refused.refusal.line),
         }
-        let arrival = Arrival { record, identity: arrival.identity, last_word: true, several_feeds: false, resumed: false };
+        let arrival =
+            Arrival { record, identity: arrival.identity, last_word: true, several_feeds: false, resumed: false };
         self.close_refused(&arrival).await
     }
 
@@ -445,24 +477,27 @@ impl Story {
         }
         self.remove_original(arrival).await?;
         patiently!(self.site.stop, {
-            Ok(site.ledger.advance(no, &[State::Accepted, State::Registering], State::Registering, site.clock.now()).await?)
+            Ok(site
+                .ledger
+                .advance(no, &[State::Accepted, State::Registering], State::Registering, site.clock.now())
+                .await?)
         })?;
         if self.register(record, &opened, &proven).await? == Ended::Stopped {
             return Err(Trouble::Stopped);
         }
         let tally = patiently!(self.site.stop, {
-                let standing = site.ledger.standing(no).await?;
-                if standing.tally.records() != proven.records {
-                    return Err(Trouble::Hold(format!(
-                        "{} records were read, {} are committed",
-                        proven.records,
-                        standing.tally.records()
-                    )));
-                }
-                let both = [State::Registering, State::Registered];
-                site.ledger.advance(no, &both, State::Registered, site.clock.now()).await?;
-                Ok(standing.tally)
-            })?;
+            let standing = site.ledger.standing(no).await?;
+            if standing.tally.records() != proven.records {
+                return Err(Trouble::Hold(format!(
+                    "{} records were read, {} are committed",
+                    proven.records,
+                    standing.tally.records()
+                )));
+            }
+            let both = [State::Registering, State::Registered];
+            site.ledger.advance(no, &both, State::Registered, site.clock.now()).await?;
+            Ok(standing.tally)
+        })?;
         telemetry::file_registered(no, &record.name, tally.records());
         Progress::add(&site.progress.records_rejected, tally.rejected);
         Ok(Next::Report(no))
@@ -531,10 +566,7 @@ impl Story {
     /// Reports, then the summary, then done.
     pub(super) async fn report(&self, no: FileNo) -> Result<(), Fatal> {
         let ended = async {
-            patiently!(self.site.stop, {
-                answer::write_reports(&self.site, self.issuer(), no, true)
-                .await
-            })?;
+            patiently!(self.site.stop, answer::write_reports(&self.site, self.issuer(), no, true).await)?;
             let record = patiently!(self.site.stop, Ok(self.site.ledger.file(no).await?))?;
             self.set_aside(&record, self.site.archive.clone(), false).await?;
             self.done(no, State::Reported).await?;
