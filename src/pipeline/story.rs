@@ -146,6 +146,13 @@ impl Story {
         self.site.stop.said()
     }
 
+    /// One file more, or one less, waits for its sequence.
+    pub(super) fn waits(&self, change: i8) {
+        use std::sync::atomic::Ordering::Relaxed;
+        let waiting = &self.site.progress.files_waiting;
+        if change > 0 { waiting.fetch_add(1, Relaxed) } else { waiting.fetch_sub(1, Relaxed) };
+    }
+
     fn issuer(&self) -> &Issuer {
         &self.site.issuers[self.issuer]
     }
