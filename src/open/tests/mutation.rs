@@ -12,7 +12,7 @@ fn must_refuse(bytes: &[u8], ring: &Keyring, what: impl std::fmt::Display) {
 #[test]
 fn every_flipped_bit_of_a_token_is_refused() {
     // One without a kid, so that nothing is refused for its name alone.
-    for (enc, key) in [("A256GCM", &*P256), ("A128CBC-HS256", &*P256), ("A256CBC-HS512", &*P384)] {
+    for (enc, key) in [("A256GCM", &*P256), ("A128CBC-HS256", &*P256), ("A256CBC-HS512", &*P256)] {
         let ring = keyring(&[key]);
         let token = josekit_token("ECDH-ES", enc, &[], key, b"HDR,1,ACME");
         for at in 0..token.len() {
