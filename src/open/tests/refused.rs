@@ -11,7 +11,8 @@ fn with_header(header: &str) -> String {
 }
 
 fn code_of(token: &str) -> Code {
-    let refusal = refusal(token.as_bytes(), &keyring(&[&RSA, &P256, &P384]));
+    static RING: LazyLock<Keyring> = LazyLock::new(|| keyring(&[&RSA, &P256, &P384]));
+    let refusal = refusal(token.as_bytes(), &RING);
     assert!(!refusal.ends_early, "{}", refusal.description);
     refusal.code
 }
