@@ -14,5 +14,6 @@ pub mod register;
 pub mod report;
 pub mod ledger;
 pub mod vault;
+pub mod telemetry;
 pub mod config;
 pub mod cli;

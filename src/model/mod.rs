@@ -4,6 +4,8 @@ pub mod clock;
 pub mod code;
 pub mod column;
 pub mod control;
+pub mod currency;
+pub mod explain;
 pub mod file;
 pub mod limits;
 pub mod mask;
