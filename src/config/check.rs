@@ -1,64 +1,79 @@
-//! Looks at the world a configuration names: keys that can be read, files that exist. Changes nothing.
+//! Looks at what the configuration names: keys, secrets, reference data. Changes nothing.
 
 use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::{Config, Problem, SecretSource, Surroundings};
 
-/// What was found besides the file's own problems.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What each part says of a secret or a file of its own; handed in, since no part is imported here.
+pub struct Judges<'a> {
+    /// Of the key-encryption key.
+    pub kek: &'a dyn Fn(&[u8]) -> Result<(), String>,
+    /// Of a feed's private key.
+    pub private_key: &'a dyn Fn(&[u8]) -> Result<(), String>,
+    /// Of an issuer's reply key.
+    pub public_key: &'a dyn Fn(&[u8]) -> Result<(), String>,
+    /// Of the account ranges: every mistake.
+    pub account_ranges: &'a dyn Fn(&[u8]) -> Vec<String>,
+    /// Of the card products: every mistake.
+    pub card_products: &'a dyn Fn(&[u8]) -> Vec<String>,
+}
+
+/// What was found: what stops a start, and what is unwise. Each begins with its key path.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// What would stop the daemon or refuse files.
-    pub problems: Vec<Problem>,
+    /// What would stop a start.
+    pub problems: Vec<String>,
     /// What is allowed and yet unwise, the configuration's own warnings first.
-    pub warnings: Vec<Problem>,
+    pub warnings: Vec<String>,
 }
 
-/// Reads every key and secret once, and looks for the reference data.
-pub fn surroundings(config: &Config, surroundings: &Surroundings) -> Findings {
-    let mut findings = Findings { problems: Vec::new(), warnings: config.warnings.clone() };
-    for (key, source) in secrets(config) {
-        match source.read(surroundings) {
-            Ok(_) => findings.warnings.extend(open_to_others(&key, source)),
-            Err(error) => findings.problems.push(problem(key, format!("cannot read {source}: {error}"))),
+/// Reads everything that the configuration names, once.
+pub fn check(config: &Config, surroundings: &Surroundings, judges: &Judges<'_>) -> Findings {
+    let mut found =
+        Findings { problems: Vec::new(), warnings: config.warnings.iter().map(Problem::to_string).collect() };
+    for (key, source, judge) in secrets(config, judges) {
+        let said = source.read(surroundings).map_err(|error| error.to_string()).and_then(|bytes| judge(&bytes));
+        match said {
+            Err(why) => found.problems.push(format!("{key}: {source}: {why}")),
+            Ok(()) => found.warnings.extend(open_to_others(&key, source)),
         }
     }
-    let products = config.reference.card_products.as_deref();
-    for (key, path) in
-        [("account_ranges", Some(config.reference.account_ranges.as_path())), ("card_products", products)]
-    {
-        if let Some(Err(error)) = path.map(readable) {
-            let path = path.unwrap_or(Path::new("")).display();
-            findings.problems.push(problem(format!("reference.{key}"), format!("cannot read {path}: {error}")));
-        }
+    let reference = &config.reference;
+    let ranges = ("account_ranges", Some(&reference.account_ranges), judges.account_ranges);
+    for (key, path, judge) in [ranges, ("card_products", reference.card_products.as_ref(), judges.card_products)] {
+        let Some(path) = path else { continue };
+        let mistakes = fs::read(path).map_or_else(|error| vec![error.to_string()], |csv| judge(&csv));
+        let named = mistakes.iter().map(|mistake| format!("reference.{key}: {}: {mistake}", path.display()));
+        found.problems.extend(named);
     }
-    findings
+    found
 }
 
-/// Every key and secret with its key path.
-fn secrets(config: &Config) -> impl Iterator<Item = (String, &SecretSource)> {
-    let replies = config.issuers.iter().enumerate();
-    let replies = replies.filter_map(|(at, it)| Some((format!("issuer[{at}].reply_key"), it.reply_key.as_ref()?)));
-    let keys = config.feeds.iter().enumerate().flat_map(|(at, feed)| {
-        feed.keys.iter().enumerate().map(move |(key, source)| (format!("feed[{at}].keys[{key}]"), source))
-    });
-    [("vault.key_encryption_key".to_owned(), &config.key_encryption_key)].into_iter().chain(replies).chain(keys)
+type Judge<'j> = &'j dyn Fn(&[u8]) -> Result<(), String>;
+
+/// Every key and secret, with its key path and who can tell whether it is one.
+fn secrets<'c>(config: &'c Config, judges: &Judges<'c>) -> Vec<(String, &'c SecretSource, Judge<'c>)> {
+    let mut all = vec![("vault.key_encryption_key".to_owned(), &config.key_encryption_key, judges.kek)];
+    for (at, issuer) in config.issuers.iter().enumerate() {
+        all.extend(issuer.reply_key.as_ref().map(|key| (format!("issuer[{at}].reply_key"), key, judges.public_key)));
+    }
+    for (at, feed) in config.feeds.iter().enumerate() {
+        let named = |(key, source)| (format!("feed[{at}].keys[{key}]"), source, judges.private_key);
+        all.extend(feed.keys.iter().enumerate().map(named));
+    }
+    all
 }
 
-/// A private key in a file is its owner's alone. A reply key is public; systemd guards its credentials.
-fn open_to_others(key: &str, source: &SecretSource) -> Option<Problem> {
+/// A private key in a file is its owner's alone. A reply key is public, and systemd guards its credentials.
+fn open_to_others(key: &str, source: &SecretSource) -> Option<String> {
     let SecretSource::File(path) = source else { return None };
-    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+    let mode = mode(path)?;
     let open = !key.ends_with("reply_key") && mode != 0o400 && mode != 0o600;
-    open.then(|| problem(key.to_owned(), format!("{source} has mode {mode:04o}; expected 0400 or 0600")))
+    open.then(|| format!("{key}: {source} has mode {mode:04o}; expected 0400 or 0600"))
 }
 
-fn readable(path: &Path) -> io::Result<()> {
-    if fs::File::open(path)?.metadata()?.is_file() { Ok(()) } else { Err(io::Error::other("not a file")) }
-}
-
-const fn problem(key: String, message: String) -> Problem {
-    Problem { line: None, key, message }
+fn mode(path: &Path) -> Option<u32> {
+    Some(fs::metadata(path).ok()?.permissions().mode() & 0o7777)
 }

@@ -23,7 +23,6 @@ use toml::de::DeTable;
 
 pub use decided::{Config, Controls, Daemon, Feed, Format, Issuer, Reference, Sequence, Store};
 pub use problem::Problem;
-pub(crate) use reader::nearest;
 pub use secret::SecretSource;
 
 use reader::{Document, Place, Section};

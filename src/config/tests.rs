@@ -471,35 +471,57 @@ fn check_reads_every_key_and_says_which_fail() {
     let here = tempfile::tempdir().unwrap();
     let text = LEAST
         .replace("id = \"ACME\"", "id = \"ACME\"\nreply_key = \"reply.jwk\"")
-        .replace("[\"a.jwk\"]", "[\"a.jwk\", { credential = \"b\" }]");
+        .replace("[\"a.jwk\"]", "[\"a.jwk\", { credential = \"b\" }]")
+        .replace("\"ranges.csv\"", "\"ranges.csv\"\ncard_products = \"products.csv\"");
     fs::write(here.path().join("nightdrop.toml"), text).unwrap();
     let config = Config::load(&here.path().join("nightdrop.toml")).unwrap();
-    let keys = |found: &[Problem]| found.iter().map(|it| it.key.clone()).collect::<Vec<_>>();
-
-    let all = check::surroundings(&config, &Surroundings::default());
+    let keys = |found: &[String]| found.iter().map(|it| it.split(": ").next().unwrap().to_owned()).collect::<Vec<_>>();
+    // Each judge knows its own content and no other's.
+    let is = |right: &'static str| {
+        move |bytes: &[u8]| if bytes == right.as_bytes() { Ok(()) } else { Err(format!("not a {right}")) }
+    };
+    let mistakes = |right: &'static str| move |bytes: &[u8]| is(right)(bytes).err().into_iter().collect();
+    let (kek, private_key, public_key) = (is("kek"), is("private"), is("public"));
+    let (account_ranges, card_products) = (mistakes("ranges"), mistakes("products"));
+    let judges = check::Judges {
+        kek: &kek,
+        private_key: &private_key,
+        public_key: &public_key,
+        account_ranges: &account_ranges,
+        card_products: &card_products,
+    };
     let expected = [
         "vault.key_encryption_key",
         "issuer[0].reply_key",
         "feed[0].keys[0]",
         "feed[0].keys[1]",
         "reference.account_ranges",
+        "reference.card_products",
     ];
-    assert_eq!(keys(&all.problems), expected);
-    assert!(all.problems[3].message.contains("CREDENTIALS_DIRECTORY"), "{}", all.problems[3]);
 
-    for name in ["ranges.csv", "reply.jwk", "a.jwk", "b", "kek"] {
-        fs::write(here.path().join(name), b"x").unwrap();
-    }
+    let absent = check::check(&config, &Surroundings::default(), &judges);
+    assert_eq!(keys(&absent.problems), expected);
+    assert!(absent.problems[3].contains("CREDENTIALS_DIRECTORY"), "{}", absent.problems[3]);
+
+    let write = |name: &str, content: &str| fs::write(here.path().join(name), content).unwrap();
+    let files = [("kek", "kek"), ("reply.jwk", "public"), ("a.jwk", "private"), ("b", "private")];
+    let files = files.into_iter().chain([("ranges.csv", "ranges"), ("products.csv", "products")]);
+    let with = Surroundings { credentials_dir: Some(here.path().to_owned()) };
+    files.clone().for_each(|(name, _)| write(name, "other"));
+    let wrong = check::check(&config, &with, &judges).problems;
+    assert_eq!(keys(&wrong), expected);
+    assert!(wrong[0].ends_with("not a kek") && wrong[4].ends_with("not a ranges"), "{wrong:?}");
+
+    files.for_each(|(name, content)| write(name, content));
     let mode =
         |name: &str, mode| fs::set_permissions(here.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
-    mode("a.jwk", 0o640);
     mode("reply.jwk", 0o644);
-    let with = Surroundings { credentials_dir: Some(here.path().to_owned()) };
-    let found = check::surroundings(&config, &with);
-    assert_eq!(found.problems, []);
-    assert_eq!(keys(&found.warnings), ["feed[0].keys[0]"]);
+    mode("b", 0o644);
+    mode("a.jwk", 0o640);
+    let found = check::check(&config, &with, &judges);
+    assert_eq!((found.problems, keys(&found.warnings)), (Vec::new(), vec!["feed[0].keys[0]".to_owned()]));
     mode("a.jwk", 0o400);
-    assert_eq!(check::surroundings(&config, &with), check::Findings::default());
+    assert_eq!(check::check(&config, &with, &judges), check::Findings::default());
 }
 
 #[test]

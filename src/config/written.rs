@@ -130,7 +130,8 @@ fn limits(it: &Section<'_>) -> Limits {
     let small = |key, default, high| it.or(key, default, |it| usize::try_from(bytes(it, 64, high)?).ok());
     let limits = Limits {
         file_bytes_max: it.or("file_bytes", default.file_bytes_max, |it| bytes(it, 1, 1 << 50)),
-        file_records_max: it.or("file_records", default.file_records_max, |it| it.number(1, 1_000_000_000_000)),
+        // Row keys number a file's records in 26 bits.
+        file_records_max: it.or("file_records", default.file_records_max, |it| it.number(1, 1 << 26)),
         line_bytes_max: small("line_bytes", default.line_bytes_max, 16 << 20),
         request_bytes_max: small("request_bytes", default.request_bytes_max, 1 << 30),
         growth_max: it.or("growth", default.growth_max, |it| it.number(1, 10_000)),

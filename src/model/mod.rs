@@ -16,7 +16,7 @@ pub mod service;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::Code;
-pub use column::Columns;
+pub use column::{Cells, Columns, View};
 pub use control::{BatchKey, Environment, Header};
 pub use file::{Decision, EnvelopeKind, FileNo, FileRecord, State};
 pub use limits::Limits;

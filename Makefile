@@ -1,0 +1,60 @@
+# make build | demo | test | test-long | lint | fmt
+#
+# Each target installs the Debian packages it needs and lacks (scripts/packages). CARGO_TARGET_DIR is respected.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
+
+CARGO  ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+VENV   := $(TARGET)/test-venv
+
+.PHONY: build demo test test-long lint fmt packages-build packages-test
+
+packages-build:
+	@scripts/packages build
+
+packages-test:
+	@scripts/packages test
+
+## The release binary.
+build: packages-build
+	$(CARGO) build --release --locked
+	@echo "Built $(TARGET)/release/nightdrop"
+
+## A night in one command: sealed sample files in, answers out, in a new directory.
+demo: build
+	$(TARGET)/release/nightdrop demo
+
+# What the tests use of Python, in a place of its own.
+$(VENV)/.made: tests/requirements.txt | packages-test
+	rm -rf $(VENV)
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	touch $@
+
+## All tests.
+test: packages-test $(VENV)/.made
+	$(CARGO) test --workspace --locked
+
+## The campaigns at full size: 300 kills, a million records. On the release build: about half an hour.
+test-long: packages-test $(VENV)/.made
+	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large::
+
+## Format, clippy, documentation, licences and sources of dependencies, advisories.
+lint: packages-build
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "Installing cargo-deny (once, some minutes) ..."; $(CARGO) install --locked --quiet cargo-deny; }
+	$(CARGO) deny --offline --locked check licenses bans sources
+	@if $(CARGO) deny --locked fetch db >/dev/null 2>&1; then \
+		$(CARGO) deny --offline --locked check advisories; \
+	else \
+		echo "SKIPPED: advisories. The advisory list cannot be had from here; licences, bans and sources were checked."; \
+	fi
+
+fmt:
+	$(CARGO) fmt --all
