@@ -79,7 +79,10 @@ fn new_keys_have_their_shape_and_replace_no_old_ones() {
         assert_eq!(private["kid"], public["kid"]);
         assert!(private.get(secret).is_some() && public.get(secret).is_none(), "{name}: the public half is public");
     }
-    for args in [vec!["keys", "new", "kek", "--out", "keys/kek.key"], vec!["keys", "new", "envelope", "--kid", "x", "--out", "keys/feed.jwk"]] {
+    for args in [
+        vec!["keys", "new", "kek", "--out", "keys/kek.key"],
+        vec!["keys", "new", "envelope", "--kid", "x", "--out", "keys/feed.jwk"],
+    ] {
         assert_ne!(world.nightdrop(&args).code(), Some(0), "{args:?}: a key was written over");
     }
     assert_eq!(fs::read_to_string(world.at("keys/kek.key")).unwrap(), kek);
@@ -207,14 +210,18 @@ fn systemd_is_told_of_readiness_status_and_the_end() {
     world.wait_for(&mut daemon, &format!("{}.summary.json", file.stem()));
     crate::world::until("a STATUS= on the notify socket", || daemon.notified().contains("STATUS="));
     rustix::process::kill_process(daemon.pid(), rustix::process::Signal::TERM).unwrap();
-    crate::world::until("STOPPING=1 on the notify socket", || daemon.notified().lines().any(|line| line == "STOPPING=1"));
+    crate::world::until("STOPPING=1 on the notify socket", || {
+        daemon.notified().lines().any(|line| line == "STOPPING=1")
+    });
     daemon.wait().expect(0);
 }
 
 #[test]
 fn wrong_usage_ends_with_two_and_words_on_stderr() {
     let world = World::new();
-    for args in [vec!["no-such-command"], vec!["once"], vec!["seal"], vec!["once", "--config", "nightdrop.toml", "--no-such"]] {
+    for args in
+        [vec!["no-such-command"], vec!["once"], vec!["seal"], vec!["once", "--config", "nightdrop.toml", "--no-such"]]
+    {
         let ran = world.nightdrop(&args).expect(2);
         assert!(ran.stdout.is_empty() && !ran.stderr.is_empty(), "{args:?}");
     }

@@ -67,7 +67,7 @@ fn kills_at_random_moments_change_nothing() {
 
     // How long a file takes from start to end, so that kills fall everywhere between.
     let mut files = Vec::new();
-    let mut drop_next = |world: &World, files: &mut Vec<CsvFile>| {
+    let drop_next = |world: &World, files: &mut Vec<CsvFile>| {
         let file = nth_file(files.len() as u64, records);
         world.drop_sealed(&file);
         files.push(file);

@@ -73,13 +73,17 @@ fn jwcryptos_tokens_open() {
 #[test]
 fn a_file_sealed_by_nightdrop_opens_and_so_does_one_without_a_kid() {
     let world = World::new();
-    let (own, nameless, second) = (CsvFile::good("OWN", 62, 3), CsvFile::good("NOKID", 63, 3), CsvFile::good("EC", 64, 3));
+    let (own, nameless, second) =
+        (CsvFile::good("OWN", 62, 3), CsvFile::good("NOKID", 63, 3), CsvFile::good("EC", 64, 3));
     world.write("plain.csv", own.text());
     let sealed = world.nightdrop(&["seal", "plain.csv", "--to", "keys/feed.pub.jwk"]).expect(0).stdout;
     world.drop_bytes(&own.name(), sealed);
     // Each key in turn, the second as well as the first: a rotation overlaps.
     let key = |name: &str| world.public_key(name);
-    world.drop_bytes(&nameless.name(), josekit("RSA-OAEP-256", "A256GCM", None, &key("feed"), nameless.text().as_bytes()));
+    world.drop_bytes(
+        &nameless.name(),
+        josekit("RSA-OAEP-256", "A256GCM", None, &key("feed"), nameless.text().as_bytes()),
+    );
     world.drop_bytes(&second.name(), josekit("ECDH-ES", "A256GCM", None, &key("feed-ec"), second.text().as_bytes()));
     world.once().expect(0);
     expect_all_registered(&world, &[own, nameless, second]);
@@ -96,22 +100,44 @@ fn sloppy_tokens_of_real_senders_open() {
     let makers: Vec<(&str, Make)> = vec![
         ("nonce16", Box::new(|text| Crafted::new(&header(r#","kid":"feed-1""#), &[9; 16], &public, text).token())),
         ("key-id", Box::new(|text| Crafted::new(&header(r#","keyId":"feed-1""#), &twelve, &public, text).token())),
-        ("iat-text", Box::new(|text| {
-            Crafted::new(&header(r#","kid":"feed-1","iat":"1763600000","cty":"x","foo":[1]"#), &twelve, &public, text).token()
-        })),
-        ("fingerprint", Box::new(|text| {
-            Crafted::new(&header(&format!(r#","kid":"{fingerprint}""#)), &twelve, &public, text).token()
-        })),
-        ("alphabet", Box::new(|text| {
-            Crafted::new(&header(""), &twelve, &public, text).encoded(|bytes| STANDARD_NO_PAD.encode_to_string(bytes))
-        })),
-        ("padding", Box::new(|text| {
-            Crafted::new(&header(""), &twelve, &public, text).encoded(|bytes| URL_SAFE.encode_to_string(bytes))
-        })),
-        ("both", Box::new(|text| {
-            let first = STANDARD.encode_to_string(header(r#","kid":"feed-1" "#));
-            Crafted::under(first, &twelve, &public, text).encoded(|bytes| STANDARD.encode_to_string(bytes))
-        })),
+        (
+            "iat-text",
+            Box::new(|text| {
+                Crafted::new(
+                    &header(r#","kid":"feed-1","iat":"1763600000","cty":"x","foo":[1]"#),
+                    &twelve,
+                    &public,
+                    text,
+                )
+                .token()
+            }),
+        ),
+        (
+            "fingerprint",
+            Box::new(|text| {
+                Crafted::new(&header(&format!(r#","kid":"{fingerprint}""#)), &twelve, &public, text).token()
+            }),
+        ),
+        (
+            "alphabet",
+            Box::new(|text| {
+                Crafted::new(&header(""), &twelve, &public, text)
+                    .encoded(|bytes| STANDARD_NO_PAD.encode_to_string(bytes))
+            }),
+        ),
+        (
+            "padding",
+            Box::new(|text| {
+                Crafted::new(&header(""), &twelve, &public, text).encoded(|bytes| URL_SAFE.encode_to_string(bytes))
+            }),
+        ),
+        (
+            "both",
+            Box::new(|text| {
+                let first = STANDARD.encode_to_string(header(r#","kid":"feed-1" "#));
+                Crafted::under(first, &twelve, &public, text).encoded(|bytes| STANDARD.encode_to_string(bytes))
+            }),
+        ),
         ("newline", Box::new(|text| Crafted::new(&header(""), &twelve, &public, text).token() + "\n")),
     ];
     let mut files = Vec::new();
@@ -135,7 +161,11 @@ fn expect_nothing_registered(world: &World, file: &CsvFile) {
     let stem = world.drop_sealed(&after);
     world.once().expect(0);
     let records = file.rows.len() as u64;
-    assert_eq!(world.out().recon(&stem).trailer, [records, records, 0, 0, 0, 0], "a refused token registered something");
+    assert_eq!(
+        world.out().recon(&stem).trailer,
+        [records, records, 0, 0, 0, 0],
+        "a refused token registered something"
+    );
 }
 
 #[test]
@@ -241,13 +271,29 @@ fn tokens_of_forbidden_kinds_are_refused_by_name() {
         ("pbes2", "ALGORITHM_REFUSED", plain("PBES2-HS256+A128KW", &rsa)),
         ("ecdh-a128kw", "ALGORITHM_REFUSED", plain("ECDH-ES+A128KW", &ec)),
         ("zip", "ALGORITHM_REFUSED", with(&|header| header.set_compression("DEF"))),
-        ("crit", "ALGORITHM_REFUSED", header(json!({"alg": "RSA-OAEP-256", "enc": "A256GCM", "crit": ["exp"], "exp": 1}))),
+        (
+            "crit",
+            "ALGORITHM_REFUSED",
+            header(json!({"alg": "RSA-OAEP-256", "enc": "A256GCM", "crit": ["exp"], "exp": 1})),
+        ),
         ("enc", "ALGORITHM_REFUSED", header(json!({"alg": "RSA-OAEP-256", "enc": "A512GCM"}))),
         ("no-alg", "ENVELOPE_REFUSED", header(json!({"enc": "A256GCM"}))),
-        ("long-header", "ENVELOPE_REFUSED", header(json!({"alg": "RSA-OAEP-256", "enc": "A256GCM", "x": "y".repeat(5000)}))),
+        (
+            "long-header",
+            "ENVELOPE_REFUSED",
+            header(json!({"alg": "RSA-OAEP-256", "enc": "A256GCM", "x": "y".repeat(5000)})),
+        ),
         ("kid", "KEY_UNKNOWN", header(json!({"alg": "RSA-OAEP-256", "enc": "A256GCM", "kid": "feed-3"}))),
-        ("stranger", "KEY_UNKNOWN", josekit("RSA-OAEP-256", "A256GCM", Some("feed-9"), &world.public_key("stranger"), text.as_bytes())),
-        ("stranger-as-ours", "CRYPTO_ERROR", josekit("RSA-OAEP-256", "A256GCM", Some("feed-1"), &world.public_key("stranger"), text.as_bytes())),
+        (
+            "stranger",
+            "KEY_UNKNOWN",
+            josekit("RSA-OAEP-256", "A256GCM", Some("feed-9"), &world.public_key("stranger"), text.as_bytes()),
+        ),
+        (
+            "stranger-as-ours",
+            "CRYPTO_ERROR",
+            josekit("RSA-OAEP-256", "A256GCM", Some("feed-1"), &world.public_key("stranger"), text.as_bytes()),
+        ),
         ("tag15", "ENVELOPE_REFUSED", cut_tag(15)),
         ("tag4", "ENVELOPE_REFUSED", cut_tag(4)),
         ("tag0", "ENVELOPE_REFUSED", cut_tag(0)),
@@ -292,7 +338,8 @@ environment = "TEST"
         std::fs::create_dir_all(world.at(dir)).unwrap();
     }
     let file = CsvFile::good("ALIEN", 83, 2);
-    let token = josekit("RSA-OAEP-256", "A256GCM", Some("feed-9"), &world.public_key("stranger"), file.text().as_bytes());
+    let token =
+        josekit("RSA-OAEP-256", "A256GCM", Some("feed-9"), &world.public_key("stranger"), file.text().as_bytes());
     // With a second issuer in the configuration ACME's place is a directory of its own below.
     crate::world::drop_into(&world.at("inbound/ACME"), &file.name(), token);
     world.once().expect(3);

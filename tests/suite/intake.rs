@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::file::{CsvFile, sha256_hex};
-use crate::world::{World, drop_into, names_in, throughout, until};
+use crate::world::{World, drop_into, throughout, until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -35,7 +35,11 @@ fn an_upload_that_pauses_in_mid_file_is_taken_once_and_whole() {
     let ack = world.out().accepted(&file.stem());
     assert_eq!(ack["sha256"], sha256_hex(&sealed));
     assert_eq!(world.out().recon(&file.stem()).trailer, [200, 200, 0, 0, 0, 0]);
-    assert!(!world.out().has(&format!("{}.2.ack.json", file.stem())), "taken more than once: {:?}", world.out().names());
+    assert!(
+        !world.out().has(&format!("{}.2.ack.json", file.stem())),
+        "taken more than once: {:?}",
+        world.out().names()
+    );
     daemon.terminate(SOON).expect(0);
     assert_eq!(world.waiting(), [""; 0]);
 }
@@ -78,7 +82,7 @@ fn a_file_still_written_after_the_claim_is_no_mixture() {
     upload.write_all(&first).unwrap();
     // Claimed: a copy lies in the work directory, or it is done already.
     until("the claim", || {
-        let copies = world.at("work").exists().then(|| names_in(&world.at("work"))).unwrap_or_default();
+        let copies = world.kept_in("work");
         !copies.is_empty() || world.out().has(&format!("{}.ack.json", one.stem()))
     });
     // The uploader's descriptor is still open, and it writes again, in pieces.
@@ -92,7 +96,8 @@ fn a_file_still_written_after_the_claim_is_no_mixture() {
     daemon.terminate(SOON).expect(0);
 
     // Each answer is to exactly one of the two contents.
-    let stems: Vec<_> = world.out().names().iter().filter_map(|name| name.strip_suffix(".ack.json")).map(str::to_owned).collect();
+    let stems: Vec<_> =
+        world.out().names().iter().filter_map(|name| name.strip_suffix(".ack.json")).map(str::to_owned).collect();
     for stem in &stems {
         let ack = world.out().ack(stem);
         let whole = [&first, &second].iter().any(|bytes| ack["sha256"] == sha256_hex(bytes));
@@ -158,7 +163,12 @@ fn what_is_no_plain_file_is_left_alone_and_reported_once() {
     mkfifoat(CWD, inbound.join("ACME_PAYCARDS_FIFO.csv.jwe"), Mode::from_bits_truncate(0o600)).unwrap();
     fs::create_dir(inbound.join("ACME_PAYCARDS_DIR.csv.jwe")).unwrap();
     fs::hard_link(world.at("secret.jwe"), inbound.join("ACME_PAYCARDS_TWO_LINKS.csv.jwe")).unwrap();
-    for name in ["ACME_PAYCARDS_A B.csv.jwe", "ACME_PAYCARDS_A\nB.csv.jwe", "-ACME_PAYCARDS_.csv.jwe", "ACME_PAYCARDS_\u{e4}.csv.jwe"] {
+    for name in [
+        "ACME_PAYCARDS_A B.csv.jwe",
+        "ACME_PAYCARDS_A\nB.csv.jwe",
+        "-ACME_PAYCARDS_.csv.jwe",
+        "ACME_PAYCARDS_\u{e4}.csv.jwe",
+    ] {
         fs::write(inbound.join(name), world.sealed(&secret.text())).unwrap();
     }
     let before = world.waiting();

@@ -13,9 +13,8 @@ const CACHE_BYTES: u64 = 64 << 20;
 
 /// A sealed file of `records` good records, built without holding more than its text.
 fn sealed(world: &World, records: u64) -> String {
-    let mut text = String::from(
-        "HDR,1,ACME,payment-cards,LARGE,1,2026-11-20T01:30:00Z,TEST\nrecord_ref,pan,card_base_currency\n",
-    );
+    let mut text =
+        String::from("HDR,1,ACME,payment-cards,LARGE,1,2026-11-20T01:30:00Z,TEST\nrecord_ref,pan,card_base_currency\n");
     for n in 0..records {
         // A million to a seed.
         writeln!(text, "r-{n},{},EUR", pan::pan(pan::ACME, 100 + n / 1_000_000, n % 1_000_000)).unwrap();

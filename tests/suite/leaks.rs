@@ -72,7 +72,8 @@ fn drop_canaries(world: &World, cards: &[String]) {
         })
     };
     let card = &cards[0];
-    let sealed = |name: &str, text: &str| world.drop_bytes(&format!("ACME_PAYCARDS_{name}.csv.jwe"), world.sealed(text));
+    let sealed =
+        |name: &str, text: &str| world.drop_bytes(&format!("ACME_PAYCARDS_{name}.csv.jwe"), world.sealed(text));
 
     world.drop_sealed(&file("A-GOOD"));
     world.drop_sealed(&file("B-AGAIN").with(|file| {
@@ -131,8 +132,13 @@ fn no_card_number_is_found_in_anything_nightdrop_wrote() {
     }
     let errors = out.content("ACME_PAYCARDS_B-AGAIN.errors.csv");
     assert_eq!(find(&errors, &cards), [""; 0], "the unsealed errors");
-    let logs = fs::read_dir(world.at("said")).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap_or_default());
-    assert!(logs.into_iter().any(|log| log.contains("TRACE")), "nothing was logged at trace level: too little was searched");
+    let logs = fs::read_dir(world.at("said"))
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap_or_default());
+    assert!(
+        logs.into_iter().any(|log| log.contains("TRACE")),
+        "nothing was logged at trace level: too little was searched"
+    );
 }
 
 #[test]

@@ -145,8 +145,8 @@ impl<'w> Outbound<'w> {
     }
 
     fn json(&self, name: &str) -> Value {
-        let bytes = fs::read(self.at(name))
-            .unwrap_or_else(|problem| panic!("{name}: {problem}; there are {:?}", self.names()));
+        let bytes =
+            fs::read(self.at(name)).unwrap_or_else(|problem| panic!("{name}: {problem}; there are {:?}", self.names()));
         serde_json::from_slice(&bytes).unwrap_or_else(|problem| panic!("{name} is not JSON: {problem}"))
     }
 }

@@ -32,9 +32,12 @@ pub(crate) fn wrong_check_digit(pan: &str) -> String {
 /// The Luhn sum of digits that lack their check digit.
 fn luhn_sum(digits: &str) -> u32 {
     let doubled = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
-    digits.chars().rev().map(|c| c.to_digit(10).unwrap()).enumerate().fold(0, |sum, (at, digit)| {
-        sum + if at % 2 == 0 { doubled(digit) } else { digit }
-    })
+    digits
+        .chars()
+        .rev()
+        .map(|c| c.to_digit(10).unwrap())
+        .enumerate()
+        .fold(0, |sum, (at, digit)| sum + if at % 2 == 0 { doubled(digit) } else { digit })
 }
 
 #[test]

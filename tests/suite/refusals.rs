@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::file::{COLUMNS, CsvFile};
 use crate::pan;
-use crate::world::{World, files_under};
+use crate::world::World;
 
 /// What is wrong, the plaintext, the code, and the line the ack must name (0: none asked for).
 struct Case {
@@ -74,7 +74,8 @@ fn each_file_level_fault_has_its_code_and_an_ack_and_registers_nothing() {
     let world = World::new();
     let name = |what: &str| file(what).name();
     for case in cases() {
-        let sealed = crate::seal::josekit("RSA-OAEP-256", "A256GCM", Some("feed-1"), &world.public_key("feed"), &case.text);
+        let sealed =
+            crate::seal::josekit("RSA-OAEP-256", "A256GCM", Some("feed-1"), &world.public_key("feed"), &case.text);
         world.drop_bytes(&name(case.what), sealed);
     }
     // The same cards in a good file, which comes last by name: it finds none of them registered.
@@ -96,7 +97,7 @@ fn each_file_level_fault_has_its_code_and_an_ack_and_registers_nothing() {
     out.accepted(&good.stem());
     assert_eq!(out.recon(&good.stem()).trailer, [3, 3, 0, 0, 0, 0], "a refused file registered something");
     assert_eq!(world.waiting(), [""; 0], "refused originals are removed, too");
-    let kept = files_under(&world.at("quarantine"));
+    let kept = world.kept_in("quarantine");
     assert_eq!(kept.len(), cases().len(), "refused files are set aside, sealed: {kept:?}");
 }
 
@@ -114,8 +115,8 @@ fn sensitive_authentication_data_refuses_the_file_and_its_copy_is_not_kept() {
         let ack = world.out().refused(&stem, "SAD_PRESENT");
         assert!(!ack.to_string().contains("987"), "{ack}");
         for place in ["quarantine", "archive", "work", "inbound"] {
-            let kept = world.at(place).exists().then(|| files_under(&world.at(place))).unwrap_or_default();
-            assert_eq!(kept, [""; 0], "{column}: kept in {place}");
+            let kept = world.kept_in(place);
+            assert!(kept.is_empty(), "{column}: kept in {place}: {kept:?}");
         }
     }
 }
@@ -231,7 +232,7 @@ fn plain_text_is_refused_unless_the_feed_allows_it() {
     world.drop_bytes("ACME_PAYCARDS_PLAIN.csv", file.text());
     world.once().expect(3);
     world.out().refused("ACME_PAYCARDS_PLAIN", "ENVELOPE_REFUSED");
-    for quarantined in files_under(&world.at("quarantine")) {
+    for quarantined in world.kept_in("quarantine") {
         let kept = fs::read(quarantined).unwrap();
         assert!(!kept.is_empty());
     }

@@ -27,7 +27,8 @@ fn workers_and_chunk_sizes_change_nothing_in_the_answers() {
     let earlier = CsvFile::good("EARLIER", 90, 100);
     first.drop_sealed(&earlier);
     first.once().expect(0);
-    let ids: Vec<_> = first.out().recon(&earlier.stem()).rows.iter().map(|row| row["payment_card_id"].to_owned()).collect();
+    let ids: Vec<_> =
+        first.out().recon(&earlier.stem()).rows.iter().map(|row| row["payment_card_id"].to_owned()).collect();
 
     let file = tangled("TANGLED", &ids);
     let answers = |workers: u32, chunk_records: u32, more: &'static str| {

@@ -96,7 +96,9 @@ fn the_same_content_under_a_new_batch_id_is_refused() {
 #[test]
 fn the_same_name_two_nights_running_has_answers_of_its_own() {
     let world = World::new();
-    for (night, stem) in ["ACME_PAYCARDS_NIGHTLY", "ACME_PAYCARDS_NIGHTLY.2", "ACME_PAYCARDS_NIGHTLY.3"].iter().enumerate() {
+    for (night, stem) in
+        ["ACME_PAYCARDS_NIGHTLY", "ACME_PAYCARDS_NIGHTLY.2", "ACME_PAYCARDS_NIGHTLY.3"].iter().enumerate()
+    {
         let file = CsvFile::good(&format!("N{night}"), 35 + night as u64, 5);
         world.drop_bytes("ACME_PAYCARDS_NIGHTLY.csv.jwe", world.sealed(&file.text()));
         world.once().expect(0);
@@ -136,7 +138,9 @@ fn gapless_sequences_hold_an_early_file_until_its_turn() {
     world.drop_sealed(&first);
     world.wait_for(&mut daemon, &done(&first));
     world.drop_sealed(&third);
-    throughout(Duration::from_millis(700), "the early file waits", || !world.out().has(&format!("{}.ack.json", third.stem())));
+    throughout(Duration::from_millis(700), "the early file waits", || {
+        !world.out().has(&format!("{}.ack.json", third.stem()))
+    });
     world.drop_sealed(&second);
     world.wait_for(&mut daemon, &done(&second));
     world.wait_for(&mut daemon, &done(&third));

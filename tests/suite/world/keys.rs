@@ -9,8 +9,12 @@ use std::sync::OnceLock;
 use super::process::Running;
 
 /// Name, `--kid` and `--type` of each envelope key pair.
-const PAIRS: [(&str, &str, &str); 4] =
-    [("feed", "feed-1", "rsa"), ("feed-ec", "feed-2", "ec"), ("reply", "reply-1", "rsa"), ("stranger", "feed-9", "rsa")];
+const PAIRS: [(&str, &str, &str); 4] = [
+    ("feed", "feed-1", "rsa"),
+    ("feed-ec", "feed-2", "ec"),
+    ("reply", "reply-1", "rsa"),
+    ("stranger", "feed-9", "rsa"),
+];
 
 /// Files of `keys/` with their content and mode.
 type Made = Vec<(String, Vec<u8>, u32)>;

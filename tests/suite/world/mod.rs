@@ -16,7 +16,7 @@ use crate::file::CsvFile;
 use crate::outbound::Outbound;
 use crate::seal;
 
-pub(crate) use process::{PATIENCE, Ran, Running, long, now, pause, throughout, until, within};
+pub(crate) use process::{PATIENCE, Ran, Running, long, now, pause, throughout, until};
 pub(crate) use shape::Shape;
 
 /// See the module.
@@ -71,6 +71,11 @@ impl World {
     /// A path in it.
     pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.path().join(path)
+    }
+
+    /// Every regular file under one of its directories; none where the directory was never made.
+    pub(crate) fn kept_in(&self, place: &str) -> Vec<PathBuf> {
+        if self.at(place).exists() { files_under(&self.at(place)) } else { Vec::new() }
     }
 
     /// Writes a file of the world itself; inbound files are dropped instead.

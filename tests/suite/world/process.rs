@@ -174,12 +174,6 @@ impl Running {
         self
     }
 
-    /// Its largest resident size so far.
-    pub(crate) fn peak_bytes(&mut self) -> u64 {
-        self.measure();
-        self.peak_bytes
-    }
-
     fn measure(&mut self) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
