@@ -94,6 +94,16 @@ fn the_same_content_under_a_new_batch_id_is_refused() {
 }
 
 #[test]
+fn two_nil_files_have_the_same_content_and_are_two_files() {
+    let world = World::new();
+    for batch in ["NIL1", "NIL2"] {
+        let stem = world.drop_sealed(&CsvFile::new(batch));
+        world.once().expect(0);
+        world.out().accepted(&stem);
+    }
+}
+
+#[test]
 fn the_same_name_two_nights_running_has_answers_of_its_own() {
     let world = World::new();
     for (night, stem) in
