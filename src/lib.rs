@@ -14,5 +14,8 @@ pub mod register;
 pub mod report;
 pub mod ledger;
 pub mod vault;
+pub mod pipeline;
+pub mod daemon;
+pub mod telemetry;
 pub mod config;
 pub mod cli;

@@ -1,3 +1,30 @@
-//! The `nightdrop` command.
+//! The `nightdrop` command: reads the surroundings, hands them in, and ends the process.
 
-fn main() {}
+use std::process;
+
+use nightdrop::cli::{self, Environment};
+use nightdrop::config::Surroundings;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+
+fn main() -> process::ExitCode {
+    // A panic's message may hold what made it panic: only its place is said.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        eprintln!("nightdrop: internal error{place}; please report it");
+    }));
+    // No core dumps: memory holds keys and card numbers. A system that cannot do either is no reason not to run.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    // A file size limit is then an error of the write, not the end of the process.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+    let environment = surroundings();
+    process::ExitCode::from(cli::main(std::env::args_os(), &environment) as u8)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn surroundings() -> Environment {
+    Environment {
+        surroundings: Surroundings { credentials_dir: std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into) },
+        log_filter: std::env::var("NIGHTDROP_LOG").ok(),
+    }
+}

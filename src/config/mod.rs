@@ -1,1 +1,82 @@
-//! The configuration, as written and as decided.
+//! The configuration: one TOML file, as written (`written`) and then as decided ([`Config`]).
+//!
+//! It refuses what it does not know and reports every problem at once, each with its key path and line. It reads no
+//! environment, opens no key and touches no directory: [`check`] looks at the world, and only when asked. No stage
+//! imports it; the root hands each part the values that are its own.
+
+
+mod decide;
+mod decided;
+
+mod problem;
+mod quantity;
+mod reader;
+mod secret;
+mod written;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+pub use decided::{Config, Controls, Daemon, Feed, Format, Issuer, Reference, Sequence, Store};
+pub use problem::Problem;
+pub(crate) use reader::nearest;
+pub use secret::SecretSource;
+
+use reader::{Document, Place, Section};
+
+/// A complete configuration with a word on each key; what `nightdrop config example` prints.
+pub const EXAMPLE: &str = include_str!("example.toml");
+
+/// No configuration is that long.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// What the process was started with and a configuration depends on; `main` reads it.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Where systemd put the credentials (`$CREDENTIALS_DIRECTORY`).
+    pub credentials_dir: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads and decides the file. Relative paths in it start at its own directory.
+    ///
+    /// # Errors
+    /// Every problem found, in the order of the file.
+    pub fn load(file: &Path) -> Result<Self, Vec<Problem>> {
+        let unreadable = |what: String| vec![Problem { line: None, key: String::new(), message: what }];
+        let file = std::path::absolute(file).map_err(|error| unreadable(error.to_string()))?;
+        let show = file.display();
+        match fs::metadata(&file) {
+            Ok(found) if found.len() > FILE_BYTES_MAX => return Err(unreadable(format!("{show} is over 4 MiB"))),
+            Ok(_) => {}
+            Err(error) => return Err(unreadable(format!("cannot read {show}: {error}"))),
+        }
+        let text = fs::read_to_string(&file).map_err(|error| unreadable(format!("cannot read {show}: {error}")))?;
+        Self::parse(&text, &file)
+    }
+
+    /// The same for a text, as if it stood in `file`, whose path is absolute.
+    ///
+    /// # Errors
+    /// Every problem found, in the order of the file.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Vec<Problem>> {
+        let document = Document::new(text, file.parent().unwrap_or(Path::new("/")));
+        let (table, faults) = DeTable::parse_recoverable(text);
+        for fault in &faults {
+            // The message names the rule of TOML that is broken; it does not repeat the text.
+            let at = fault.span().map(|span| span.start);
+            document.note(&Place { path: String::new(), at }, format!("not TOML: {}", fault.message()));
+        }
+        if !faults.is_empty() {
+            return Err(document.into_problems());
+        }
+        let written = written::read(Section::root(&document, table.get_ref()));
+        let decided = decide::decide(written, file);
+        match (decided, document.into_problems()) {
+            (Some(config), problems) if problems.is_empty() => Ok(config),
+            (_, problems) => Err(problems),
+        }
+    }
+}

@@ -1,1 +1,31 @@
 //! Finds what lies in inbound directories, waits until it is whole, and claims it by copy.
+//!
+//! The way of an arrival: [`Inbox::scan`] says what is whole; the caller commits its intent; [`claim`] makes a copy that
+//! is an inode of our own; everything after reads the copy alone; once the decision is committed, [`remove_original`]
+//! takes the original away and, when all is done, [`set_aside`] keeps the copy.
+//!
+//! What this part must never do: follow a link, wait on a FIFO, trust a file's age or an event, change an original,
+//! or remove one that is not the very file that was claimed. A crash between any two system calls leaves the original,
+//! the copy, or both.
+//!
+//! Everything but [`Hint`] blocks: call it where blocking is allowed.
+
+mod claim;
+mod directory;
+mod error;
+mod hint;
+mod inbox;
+mod name;
+mod original;
+#[cfg(test)]
+mod testing;
+mod work;
+
+pub use claim::{Claim, claim};
+pub use directory::Identity;
+pub use error::{IntakeError, Retry};
+pub use hint::{Hint, Unwatched};
+pub use inbox::{Candidate, FeedMatch, FeedRule, Inbox, Look, Odd, OddKind, Options};
+pub use name::{compare_names, is_arrival_name};
+pub use original::{Removal, remove_original};
+pub use work::{discard_copy, free_room, set_aside, sweep_work};

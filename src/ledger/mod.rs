@@ -1,1 +1,14 @@
 //! The durable account of files and chunks, from which every outbound file can be made again.
+//!
+//! [`Ledger`] is the contract that every store keeps; SQLite is the store that needs nothing installed. Each method is one
+//! transaction or one read. A method that fails has changed nothing, and may be called again: that is how the pipeline waits for a
+//! broken world. This module must never hold a card number in clear; PANs reach it sealed.
+
+mod contract;
+mod error;
+pub mod sqlite;
+
+pub use contract::{
+    Candidate, Claim, Decided, Group, Ledger, Overview, ReferenceKind, Refused, SequenceRule, Standing, batch_sequence,
+};
+pub use error::{LedgerError, Retry};

@@ -31,16 +31,34 @@ impl Masked {
             _ => Self::NONE,
         }
     }
+
+    /// What [`Display`](fmt::Display) writes, put into `room`: reports write a million of them.
+    pub fn text<'a>(&self, room: &'a mut [u8; 19]) -> &'a [u8] {
+        let digits = usize::from(self.digits);
+        if !(11..=19).contains(&digits) {
+            return &[];
+        }
+        let text = &mut room[..digits];
+        text.fill(b'*');
+        if digits >= 15 {
+            decimal(&mut text[..6], self.bin6);
+        }
+        decimal(&mut text[digits - 4..], u32::from(self.last4));
+        text
+    }
 }
 
 impl fmt::Display for Masked {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const STARS: &str = "***************";
-        match self.digits {
-            15..=19 => write!(out, "{:06}{}{:04}", self.bin6, &STARS[..usize::from(self.digits) - 10], self.last4),
-            11..=14 => write!(out, "{}{:04}", &STARS[..usize::from(self.digits) - 4], self.last4),
-            _ => Ok(()),
-        }
+        out.write_str(std::str::from_utf8(self.text(&mut [0; 19])).unwrap_or_default())
+    }
+}
+
+/// Fills `room` with the last digits of `number`.
+fn decimal(room: &mut [u8], mut number: u32) {
+    for place in room.iter_mut().rev() {
+        *place = b'0' + (number % 10) as u8;
+        number /= 10;
     }
 }
 
@@ -54,6 +72,9 @@ mod tests {
         assert_eq!(Masked::of_digits(b"0000001234567890123").to_string(), "000000*********0123");
         assert_eq!(Masked::of_digits(b"12345678901").to_string(), "*******8901");
         assert_eq!(Masked::of_digits(b"1234567890").to_string(), "");
+        assert_eq!(Masked::of_digits(b"12345678901234").to_string(), "**********1234");
+        assert_eq!(Masked::of_digits(b"123456789012345").to_string(), "123456*****2345");
         assert_eq!(Masked::of_digits(b"5.23E+1500000000").to_string(), "");
+        assert_eq!(Masked { digits: 20, bin6: 1, last4: 1 }.to_string(), "");
     }
 }

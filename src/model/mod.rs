@@ -4,6 +4,8 @@ pub mod clock;
 pub mod code;
 pub mod column;
 pub mod control;
+pub mod currency;
+pub mod explain;
 pub mod file;
 pub mod limits;
 pub mod mask;
@@ -14,7 +16,7 @@ pub mod service;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::Code;
-pub use column::Columns;
+pub use column::{Cells, Columns, View};
 pub use control::{BatchKey, Environment, Header};
 pub use file::{Decision, EnvelopeKind, FileNo, FileRecord, State};
 pub use limits::Limits;

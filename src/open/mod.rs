@@ -1,1 +1,259 @@
-//! Opens envelopes in flat memory; nothing of a file is used before its integrity is proven.
+//! Opens envelopes in flat memory: recognises what seals a file, refuses what is not exactly right, streams the plaintext.
+//!
+//! Must never: hand raw input to josekit (it sees only what the gate here has checked), say more of a failed decryption
+//! than the one uniform sentence, fetch or look up anything by a name from the file but this feed's own keys, or let
+//! plaintext touch the disk.
+//!
+//! **Nothing of a file may be used before its end is reached.** AES-GCM plaintext is released before the tag is checked;
+//! only a [`Plaintext::read`] that answers 0 proves the file. A caller that finds a fault in the plaintext (a column, a
+//! digest) must read on to the end before it says so: what it found may be the work of whoever damaged the file, and the
+//! envelope's own refusal comes first.
+//!
+//! Read in this order: this file, `token`, `header`, `keyring`, `unwrap`, `content`; then `seal` and `generate`, the way out.
+
+mod base64;
+mod content;
+pub mod generate;
+mod header;
+mod jwk;
+pub mod keyring;
+pub mod seal;
+#[cfg(test)]
+mod tests;
+mod token;
+mod unwrap;
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use openssl::error::ErrorStack;
+use thiserror::Error;
+
+use crate::model::{Code, EnvelopeKind, Refusal};
+
+pub use generate::{Generated, KeyType, generate};
+pub use jwk::KeyError;
+pub use keyring::{Keyring, PrivateKey};
+pub use seal::{Recipient, SealError, Sealer};
+
+use content::{Sealed, Stream};
+use header::{Alg, Header};
+
+/// What a feed takes.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The feed's `envelopes`.
+    pub accepted: Vec<EnvelopeKind>,
+    /// The feed's `allow_plaintext`; [`EnvelopeKind::None`] in `accepted` alone does not let plain text in.
+    pub allow_plaintext: bool,
+}
+
+impl Options {
+    fn accepts_jwe(&self) -> bool {
+        self.accepted.contains(&EnvelopeKind::Jwe)
+    }
+
+    fn accepts_plain(&self) -> bool {
+        self.allow_plaintext && self.accepted.contains(&EnvelopeKind::None)
+    }
+}
+
+/// Whether the same call can succeed later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The world may mend.
+    Later,
+    /// It is the file.
+    Never,
+}
+
+/// Why a file did not open.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The file itself is at fault.
+    #[error("{}: {}", .0.code, .0.description)]
+    Refused(Refusal),
+    /// The copy cannot be read.
+    #[error("the copy of the sealed file cannot be read")]
+    Io {
+        /// What the system said.
+        #[from]
+        source: io::Error,
+    },
+    /// OpenSSL cannot work at all (no memory, no random numbers).
+    #[error("the cryptographic library cannot work")]
+    Library {
+        /// What OpenSSL said; never of the file's content.
+        #[from]
+        source: ErrorStack,
+    },
+}
+
+impl OpenError {
+    /// Whether opening the same copy again can succeed.
+    pub const fn retry(&self) -> Retry {
+        match self {
+            Self::Refused(_) => Retry::Never,
+            Self::Io { .. } | Self::Library { .. } => Retry::Later,
+        }
+    }
+}
+
+impl From<Refusal> for OpenError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// The one sentence for every failed decryption: wrong key, changed content, changed tag look alike.
+fn crypto_error() -> Refusal {
+    Refusal::new(
+        Code::CryptoError,
+        "the file does not decrypt; expected a file sealed for a key of this feed and unchanged since",
+    )
+}
+
+/// A file whose envelope passed the gate. Not yet proven: see the module's own words.
+pub struct Opened(Kind);
+
+enum Kind {
+    Jwe { sealed: Arc<Sealed>, key_id: Option<String> },
+    Plain { file: Arc<File>, size: u64 },
+}
+
+/// Recognises the envelope by content, checks it against what the feed takes, and unwraps the content key.
+///
+/// Reads a bounded head and tail. The one exception: an ECDH-ES token that names no key, on a feed with several keys of
+/// its curve, says nothing of which key it is for before its tag is checked; then the content is streamed once a key.
+pub fn open(file: File, options: &Options, keyring: &Keyring) -> Result<Opened, OpenError> {
+    let size = file.metadata()?.len();
+    if size == 0 {
+        return Err(Refusal::new(Code::FileEmpty, "the file has no bytes").early().into());
+    }
+    let head = read_range(&file, 0, size.min(token::HEAD_BYTES as u64))?;
+    match (token::looks_sealed(&head), options.accepts_jwe(), options.accepts_plain()) {
+        (true, true, _) => open_jwe(file, size, &head, keyring),
+        (true, false, _) => Err(Refusal::new(
+            Code::EnvelopeRefused,
+            "the file is sealed as JWE, which this feed does not accept; expected an envelope the feed accepts",
+        )
+        .into()),
+        (false, _, true) => Ok(Opened(Kind::Plain { file: Arc::new(file), size })),
+        (false, true, false) => Err(Refusal::new(
+            Code::EnvelopeRefused,
+            "the file does not begin as a compact JWE, and plain text is not accepted; expected a compact JWE",
+        )
+        .into()),
+        (false, false, false) => Err(Refusal::new(
+            Code::EnvelopeRefused,
+            "plain text is not accepted; expected an envelope the feed accepts",
+        )
+        .into()),
+    }
+}
+
+fn open_jwe(file: File, size: u64, head: &[u8], keyring: &Keyring) -> Result<Opened, OpenError> {
+    let tail = read_range(&file, size.saturating_sub(token::TAIL_BYTES as u64), size)?;
+    let mut token = token::lay_out(head, &tail, size)?;
+    let header = Header::parse(&token.header)?;
+    token.check_lengths(header.enc)?;
+    let candidates = unwrap::content_keys(&header, &token.encrypted_key, keyring)?;
+
+    let file = Arc::new(file);
+    let token = Arc::new(token);
+    let several = candidates.len() > 1;
+    let mut first = None;
+    for candidate in candidates {
+        let sealed = Sealed::new(Arc::clone(&file), Arc::clone(&token), header.enc, candidate.cek);
+        let sealed = Arc::new(sealed);
+        let opened = Opened(Kind::Jwe { sealed, key_id: candidate.key_id });
+        if !several {
+            return Ok(opened);
+        }
+        debug_assert_eq!(header.alg, Alg::EcdhEs, "every other algorithm tells its key when it is unwrapped");
+        match opened.prove() {
+            Ok(()) => return Ok(opened),
+            Err(OpenError::Refused(_)) => first = first.or(Some(opened)),
+            Err(broken) => return Err(broken),
+        }
+    }
+    // None fits: the first one fails as any other file would, when it is read to its end.
+    let Some(Opened(Kind::Jwe { sealed, .. })) = first else {
+        return Err(unwrap::no_key_fits().into());
+    };
+    Ok(Opened(Kind::Jwe { sealed, key_id: None }))
+}
+
+impl Opened {
+    /// What seals the file.
+    pub const fn envelope(&self) -> EnvelopeKind {
+        match self.0 {
+            Kind::Jwe { .. } => EnvelopeKind::Jwe,
+            Kind::Plain { .. } => EnvelopeKind::None,
+        }
+    }
+
+    /// The key it opens with: the key's own kid, else its fingerprint. `None` for plain text and where no key fitted.
+    pub fn key_id(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Jwe { key_id, .. } => key_id.as_deref(),
+            Kind::Plain { .. } => None,
+        }
+    }
+
+    /// Streams the plaintext from its start, in flat memory; may be called again, and the streams do not disturb each other.
+    ///
+    /// For AES-CBC the whole MAC is verified here, before the first byte is decrypted: that is a pass over the file.
+    pub fn plaintext(&self) -> Result<Plaintext, OpenError> {
+        Ok(Plaintext(match &self.0 {
+            Kind::Jwe { sealed, .. } => Source::Jwe(Box::new(Stream::new(Arc::clone(sealed))?)),
+            Kind::Plain { file, size } => Source::Plain { file: Arc::clone(file), size: *size, at: 0 },
+        }))
+    }
+
+    fn prove(&self) -> Result<(), OpenError> {
+        let mut plaintext = self.plaintext()?;
+        let mut bytes = zeroize::Zeroizing::new(vec![0; 64 << 10]);
+        while plaintext.read(&mut bytes)? > 0 {}
+        Ok(())
+    }
+}
+
+/// The plaintext from its start. Everything read is unproven until [`Plaintext::read`] answers 0.
+pub struct Plaintext(Source);
+
+enum Source {
+    Jwe(Box<Stream>),
+    Plain { file: Arc<File>, size: u64, at: u64 },
+}
+
+impl Plaintext {
+    /// Fills some of `out` and says how much; 0 is the end (or `out` is empty), and only then is integrity proven.
+    ///
+    /// An error is final: reading on gives an error again. Damage is one uniform `CRYPTO_ERROR`, except that a character
+    /// which no JWE may hold in its content is `ENVELOPE_REFUSED`.
+    pub fn read(&mut self, out: &mut [u8]) -> Result<usize, OpenError> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        match &mut self.0 {
+            Source::Jwe(stream) => stream.read(out),
+            Source::Plain { file, size, at } => {
+                let want = usize::try_from(*size - *at).unwrap_or(usize::MAX).min(out.len());
+                let Some(out) = out.get_mut(..want) else { return Ok(0) };
+                file.read_exact_at(out, *at)?;
+                *at += want as u64;
+                Ok(want)
+            }
+        }
+    }
+}
+
+fn read_range(file: &File, start: u64, end: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(end.saturating_sub(start)).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, start)?;
+    Ok(bytes)
+}

@@ -1,1 +1,14 @@
-//! Where PANs are, sealed, found again by a keyed fingerprint.
+//! Where PANs are: sealed, found again by a keyed fingerprint.
+//!
+//! A card number exists in clear in one type only, [`Pan`], from the moment a record is judged to the moment its chunk
+//! is prepared. What leaves this module is a fingerprint, a sealed PAN or a truncation; none of them can be
+//! turned back without keys that are never in the database. This module must never log, and has no type
+//! whose Debug or Display shows a card number or a key.
+
+mod identifier;
+mod keys;
+mod pan;
+
+pub use identifier::{IdMaker, uuid_text};
+pub use keys::{CHECK_BYTES, IssuerKeys, KeyEncryptionKey, KeyPurpose, VaultError, WrappedKey};
+pub use pan::{Fingerprint, Nonces, Pan, SEALED_BYTES, SealedPan};

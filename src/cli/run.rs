@@ -1,0 +1,177 @@
+//! `nightdrop run` and `nightdrop once`: the daemon, and a batch run of it.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, Surroundings};
+use crate::daemon::{self, Left};
+use crate::pipeline::{Fatal, Progress, Site};
+use crate::telemetry;
+
+use super::ExitCode;
+use super::assemble::{Unfit, assemble};
+
+/// How long a stop may take before it is cut short: chunks in flight need far less.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// From one line of progress to the next where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// When a batch run is to end whatever is left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Until {
+    /// When the daemon is told to stop.
+    Told,
+    /// When everything that waits is done, at most that long.
+    Done(Option<Duration>),
+}
+
+/// Runs the daemon as a command.
+pub(super) fn run(file: &Path, until: Until, surroundings: &Surroundings, log_filter: Option<&str>) -> ExitCode {
+    let config = match super::load(file) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    telemetry::start(config.log, log_filter);
+    super::on_runtime(async { under_signals(&config, until, surroundings).await })
+}
+
+async fn under_signals(config: &Config, until: Until, surroundings: &Surroundings) -> ExitCode {
+    telemetry::starting(env!("CARGO_PKG_VERSION"), &config.file);
+    for warning in &config.warnings {
+        telemetry::config_warning(&warning.to_string());
+    }
+    let site = match assemble(config, surroundings).await {
+        Ok(site) => site,
+        Err(Unfit { words, code }) => {
+            words.iter().for_each(|word| eprintln!("nightdrop: {word}"));
+            return code;
+        }
+    };
+    match work(&site, config, until).await {
+        Ok(left) => {
+            for (name, why) in &left {
+                eprintln!("nightdrop: {name} {why}; it is left for next time");
+            }
+            telemetry::stopped();
+            exit_code(&site, until, &left)
+        }
+        Err(Fatal(why)) => {
+            telemetry::fatal(&why);
+            eprintln!("nightdrop: {why}");
+            ExitCode::Failure
+        }
+    }
+}
+
+fn exit_code(site: &Site, until: Until, left: &Left) -> ExitCode {
+    let Until::Done(_) = until else { return ExitCode::Ok };
+    let progress = &site.progress;
+    if Progress::read(&progress.files_refused) > 0 || Progress::read(&progress.files_held) > 0 || !left.is_empty() {
+        ExitCode::FileRefused
+    } else if Progress::read(&progress.records_rejected) > 0 {
+        ExitCode::RecordsRejected
+    } else {
+        ExitCode::Ok
+    }
+}
+
+/// The daemon until its end: first signal soft, second hard, and a bound on how long the soft one takes.
+pub(super) async fn work(site: &Arc<Site>, config: &Config, until: Until) -> Result<Left, Fatal> {
+    let once = matches!(until, Until::Done(_));
+    let options = daemon::Options {
+        settle: config.daemon.settle,
+        stalled: config.daemon.stalled,
+        scan: config.daemon.scan,
+        once,
+        watchdog: sd_notify::watchdog_enabled(),
+    };
+    let handler = |kind| signal(kind).map_err(|error| Fatal(format!("cannot listen for signals: {error}")));
+    let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    let deadline = async {
+        match until {
+            Until::Done(Some(pause)) => tokio::time::sleep(pause).await,
+            Until::Told | Until::Done(None) => std::future::pending().await,
+        }
+    };
+    let bar = once.then(|| tokio::spawn(show_progress(Arc::clone(site))));
+    let daemon = daemon::run(Arc::clone(site), options);
+    tokio::pin!(daemon, deadline);
+    let mut cut_short = None;
+    let ended = loop {
+        tokio::select! {
+            ended = &mut daemon => break ended,
+            _ = terminate.recv(), if cut_short.is_none() => cut_short = Some("told to stop"),
+            _ = interrupt.recv(), if cut_short.is_none() => cut_short = Some("interrupted"),
+            () = &mut deadline, if cut_short.is_none() => cut_short = Some("the deadline came"),
+        }
+        if let Some(why) = cut_short
+            && !site.stop.said()
+        {
+            telemetry::stopping(why);
+            daemon::say(&[NotifyState::Stopping]);
+            site.stop.say();
+            let ended = tokio::select! {
+                ended = &mut daemon => ended,
+                _ = terminate.recv() => Err(Fatal("told to stop a second time: chunks in flight are given up".into())),
+                _ = interrupt.recv() => Err(Fatal("interrupted a second time: chunks in flight are given up".into())),
+                () = tokio::time::sleep(STOP_MAX) => Err(Fatal("the stop took too long: chunks in flight are given up".into())),
+            };
+            break ended;
+        }
+    };
+    if let Some(bar) = bar {
+        bar.abort();
+        let _ = bar.await;
+    }
+    let mut left = ended?;
+    if once && cut_short.is_some() {
+        let open = site.ledger.open_files().await.map_err(|error| Fatal(error.to_string()))?;
+        let known: Vec<String> = left.iter().map(|(name, _)| name.clone()).collect();
+        left.extend(
+            open.into_iter().map(|(record, _)| (record.name, "is not finished")).filter(|(name, _)| !known.contains(name)),
+        );
+    }
+    site.ledger.close().await.map_err(|error| Fatal(error.to_string()))?;
+    Ok(left)
+}
+
+/// A bar on a terminal; a line now and then elsewhere.
+async fn show_progress(site: Arc<Site>) {
+    let progress = &site.progress;
+    if !std::io::stderr().is_terminal() {
+        loop {
+            tokio::time::sleep(LINE_EVERY).await;
+            eprintln!(
+                "nightdrop: {} of {} records, {} files done",
+                Progress::read(&progress.records_done),
+                Progress::read(&progress.records_accepted),
+                Progress::read(&progress.files_done)
+            );
+        }
+    }
+    let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} records  {per_sec}  {eta} left  {msg}");
+    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let _wiped = Wiped(bar.clone());
+    loop {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        bar.set_length(Progress::read(&progress.records_accepted));
+        bar.set_position(Progress::read(&progress.records_done));
+        bar.set_message(format!("{} files done", Progress::read(&progress.files_done)));
+    }
+}
+
+/// Takes the bar off the terminal when the run ends.
+struct Wiped(ProgressBar);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

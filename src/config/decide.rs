@@ -1,0 +1,7 @@
+use super::written::Written; use super::*; use crate::model::*;
+pub(super) fn decide(w: Written<'_>, file: &Path) -> Option<Config> {
+    let several = w.issuers.len() > 1;
+    let issuers = w.issuers.into_iter().map(|i| { let id = i.id?; Some(Issuer { inbound: i.inbound.unwrap_or_else(|| if several { w.inbound.join(&id) } else { w.inbound.clone() }), outbound: i.outbound.unwrap_or_else(|| if several { w.outbound.join(&id) } else { w.outbound.clone() }), reply_key: i.reply_key, reply_envelope: i.reply_envelope, currencies: i.currencies, id }) }).collect::<Option<Vec<_>>>()?;
+    let feeds = w.feeds.into_iter().map(|f| Some(Feed { name: f.name?, issuer: f.issuer?, service: f.service?, files: f.files?, envelopes: f.envelopes?, keys: f.keys.unwrap_or_default(), format: f.format, delimiter: f.delimiter, environment: f.environment?, controls: f.controls, sequence: f.sequence, sequence_wait: f.sequence_wait, done_marker: f.done_marker, allow_plaintext: f.allow_plaintext })).collect::<Option<Vec<_>>>()?;
+    Some(Config { file: file.to_owned(), environment: feeds.first().map_or(Environment::Test, |f| f.environment), daemon: w.daemon, limits: w.limits, store: Store { path: w.store_path?, cache_bytes: w.cache_bytes }, key_encryption_key: w.key_encryption_key?, reference: Reference { account_ranges: w.account_ranges?, card_products: w.card_products }, log: w.log, issuers, feeds, warnings: vec![] })
+}

@@ -1,0 +1,207 @@
+//! The contract that every store keeps.
+
+use async_trait::async_trait;
+
+use crate::model::{
+    BatchKey, EnvelopeKind, Environment, FileNo, FileRecord, Header, RecordRow, Refusal, ServiceName, State, Tally, Timestamp,
+};
+use crate::services::PreparedChunk;
+use crate::vault::WrappedKey;
+
+use super::LedgerError;
+
+/// An intent to claim: written before the copy is begun.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The issuer in whose place the file lies.
+    pub issuer: String,
+    /// The file's name.
+    pub name: String,
+    /// The stem that its outbound files would have if no earlier arrival used it.
+    pub stem: String,
+    /// The feed whose pattern it matched.
+    pub feed: Option<String>,
+    /// The feed's service.
+    pub service: Option<ServiceName>,
+    /// The feed's environment.
+    pub environment: Option<Environment>,
+    /// What tells the original again, as the intake writes it.
+    pub identity: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// How a feed's sequence numbers are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SequenceRule {
+    /// Not looked at.
+    Off,
+    /// Above the last accepted one.
+    Increasing,
+    /// The one after the last accepted one.
+    Gapless,
+}
+
+/// A file proven whole, to be accepted or not.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The file.
+    pub no: FileNo,
+    /// Its issuer.
+    pub issuer: String,
+    /// Its feed.
+    pub feed: String,
+    /// Its service.
+    pub service: ServiceName,
+    /// Its batch key, where it has a header.
+    pub key: Option<BatchKey>,
+    /// Its header.
+    pub header: Option<Header>,
+    /// SHA-256 of its records in clear.
+    pub content_digest: [u8; 32],
+    /// Records in it.
+    pub records: u64,
+    /// What sealed it.
+    pub envelope: EnvelopeKind,
+    /// The key that opened it.
+    pub key_id: Option<String>,
+    /// How its feed's sequence is kept.
+    pub sequence: SequenceRule,
+    /// Everything that is fixed for this file from now on, as the pipeline reads it back.
+    pub settings: String,
+    /// Now.
+    pub at: Timestamp,
+}
+
+/// What was decided; see `files.md` §1.4.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// Accepted, and written so.
+    Accepted,
+    /// Same key, same content: nothing was written.
+    Duplicate(FileNo),
+    /// Same key, other content: the name of the first file. Nothing was written.
+    BatchReused(String),
+    /// New key, content seen before: the name of the first file. Nothing was written.
+    DuplicateContent(String),
+    /// The sequence is not above the last one: the one expected. Nothing was written.
+    SequenceOld(u64),
+    /// The sequence is beyond the next one: the one expected. Nothing was written.
+    SequenceGap(u64),
+}
+
+/// A refusal to be written, with what was learnt of the file before.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// What sealed it, where that was found.
+    pub envelope: Option<EnvelopeKind>,
+    /// The key that opened it, where one did.
+    pub key_id: Option<String>,
+    /// Its header, where it has a good one.
+    pub header: Option<Header>,
+    /// Records in it, where they were counted.
+    pub records: Option<u64>,
+    /// The first file, where this one repeats it: the decision is then DUPLICATE.
+    pub duplicate_of: Option<FileNo>,
+}
+
+/// Chunks of one file, in order, ready to be committed together.
+pub struct Group<'a> {
+    /// The file.
+    pub no: FileNo,
+    /// Its issuer.
+    pub issuer: &'a str,
+    /// The chunks; their rows leave with final outcomes.
+    pub chunks: &'a mut [PreparedChunk],
+}
+
+/// Where a file's registration stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The settings fixed when it was accepted.
+    pub settings: String,
+    /// Chunks committed: the index of the first missing one.
+    pub chunks: u64,
+    /// Tally of the records committed.
+    pub tally: Tally,
+    /// SHA-256 of its records in clear.
+    pub content_digest: [u8; 32],
+    /// What tells the original again.
+    pub identity: String,
+}
+
+/// What `nightdrop status` shows of the store.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// Files by state and decision.
+    pub counts: Vec<(State, Option<String>, u64)>,
+    /// Files with work left, and the newest ones.
+    pub files: Vec<(FileRecord, Tally)>,
+}
+
+/// What a version of reference data is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReferenceKind {
+    /// `account_ranges.csv`.
+    AccountRanges,
+    /// `card_products.csv`.
+    CardProducts,
+}
+
+/// The durable account. Every write is one transaction: it is there whole after the call, or not at all.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// A pinned value, `None` if it was never set.
+    async fn pinned(&self, key: &str) -> Result<Option<String>, LedgerError>;
+    /// Pins a value that must not change any more; one pinned before stays and is given back.
+    async fn pin(&self, key: &'static str, value: &str) -> Result<String, LedgerError>;
+    /// An issuer's wrapped keys; none before its first use.
+    async fn keys(&self, issuer: &str) -> Result<Vec<WrappedKey>, LedgerError>;
+    /// Keeps an issuer's first keys; if another start was faster, nothing is written.
+    async fn keep_keys(&self, issuer: &str, keys: &[WrappedKey]) -> Result<(), LedgerError>;
+    /// Keeps a version of reference data; one kept before stays.
+    async fn keep_reference(&self, kind: ReferenceKind, digest: &[u8; 32], content: &[u8]) -> Result<(), LedgerError>;
+    /// A kept version.
+    async fn reference(&self, digest: &[u8; 32]) -> Result<Vec<u8>, LedgerError>;
+
+    /// Writes the intent to claim, and fixes arrival number and stem.
+    async fn claim(&self, claim: &Claim) -> Result<FileRecord, LedgerError>;
+    /// The copy is whole: CLAIMING → CLAIMED.
+    async fn claimed(&self, no: FileNo, sha256: Option<&str>, bytes: u64) -> Result<(), LedgerError>;
+    /// Takes an intent or a claim back, number and all; only before anything was decided.
+    async fn unclaim(&self, no: FileNo) -> Result<(), LedgerError>;
+    /// All files that are not DONE, by arrival number, with the identity of their originals.
+    async fn open_files(&self) -> Result<Vec<(FileRecord, String)>, LedgerError>;
+    /// The file that this one repeats.
+    async fn first_of(&self, no: FileNo) -> Result<Option<FileRecord>, LedgerError>;
+    /// One file.
+    async fn file(&self, no: FileNo) -> Result<FileRecord, LedgerError>;
+
+    /// Accepts a file, or says why not (`files.md` §1.4), guarded by unique rows.
+    async fn decide(&self, candidate: &Candidate) -> Result<Decided, LedgerError>;
+    /// Writes a refusal or a duplicate: CLAIMED or WAITING → REFUSED.
+    async fn refuse(&self, no: FileNo, refused: &Refused, next_sequence: Option<u64>) -> Result<(), LedgerError>;
+    /// A step without further data; refuses if the file is not in `from`.
+    async fn advance(&self, no: FileNo, from: &[State], to: State, at: Timestamp) -> Result<(), LedgerError>;
+    /// Where a file's registration stands.
+    async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError>;
+    /// Commits chunks with everything they register, in one transaction.
+    async fn commit(&self, group: Group<'_>) -> Result<(), LedgerError>;
+    /// Committed chunks' rows, from chunk `from` on, at most `count` chunks.
+    async fn rows(&self, no: FileNo, from: u64, count: u64) -> Result<Vec<RecordRow>, LedgerError>;
+
+    /// The figures for `status`.
+    async fn overview(&self, newest: u32) -> Result<Overview, LedgerError>;
+    /// Marks a clean stop and closes.
+    async fn close(&self) -> Result<(), LedgerError>;
+}
+
+/// A sequence as the database holds it: `-1` where the sender gives none.
+pub fn batch_sequence(key: &BatchKey) -> i64 {
+    key.sequence.and_then(|sequence| i64::try_from(sequence).ok()).unwrap_or(-1)
+}

@@ -1,0 +1,73 @@
+//! What can go wrong with a store, and whether waiting helps.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Whether to try again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The world may heal: try again after a pause.
+    Later,
+    /// Waiting does not help: a person must act.
+    Never,
+}
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The database answered with an error, or not at all.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Another process holds the store.
+    #[error("another nightdrop holds the store: {0} is locked; stop it, or look with `nightdrop status`")]
+    Held(PathBuf),
+    /// The database was written by a newer program.
+    #[error("the database has migration {0}, which this program does not know: it was written by a newer nightdrop; install that one")]
+    Newer(i64),
+    /// A migration failed.
+    #[error("the database could not be brought to this program's version: {0}")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// The database is pinned to something else than the configuration says.
+    #[error("the database was made for {what} {pinned}, the configuration says {wanted}; use another [store] url")]
+    Pinned {
+        /// What is pinned.
+        what: &'static str,
+        /// What the database holds.
+        pinned: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// A check of the database after an unclean stop found damage.
+    #[error("the database is damaged ({0}); restore a backup or the copy kept beside it")]
+    Damaged(String),
+    /// The database lies where it cannot be kept safe.
+    #[error("the database lies on {0}, where a commit cannot be made durable; put it on a local disk")]
+    Unsafe(&'static str),
+    /// A row does not hold what its version says, or a file is not in the state it was thought to be in.
+    #[error("the ledger contradicts itself: {0}")]
+    Inconsistent(String),
+    /// A file system call around the database failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// The failure.
+        source: io::Error,
+    },
+}
+
+impl LedgerError {
+    /// Whether waiting helps.
+    pub const fn retry(&self) -> Retry {
+        match self {
+            Self::Database(_) | Self::Io { .. } => Retry::Later,
+            Self::Held(_)
+            | Self::Newer(_)
+            | Self::Migration(_)
+            | Self::Pinned { .. }
+            | Self::Damaged(_)
+            | Self::Unsafe(_)
+            | Self::Inconsistent(_) => Retry::Never,
+        }
+    }
+}

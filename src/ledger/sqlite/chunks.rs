@@ -1,0 +1,98 @@
+//! Group commit: chunks of one file with everything they register, in one transaction; and their rows, read back.
+
+use sqlx::Row;
+
+use crate::ledger::{Group, LedgerError};
+use crate::model::{FileNo, RecordRow, Tally};
+use crate::services::{Effects, ORDINAL_BITS, PreparedChunk};
+
+use super::files::{one_step, stored};
+use super::{SqliteLedger, Write, payment_cards};
+
+/// The form of the outcomes in a chunk row: postcard of `Vec<RecordRow>`.
+const VERSION: i64 = 1;
+
+/// Rows of one multi-row statement. Larger ones gain nothing measurable and cost memory.
+pub(super) const ROWS_A_STATEMENT: usize = 1000;
+
+/// `(?,?),(?,?)`: the VALUES of a multi-row statement.
+pub(super) fn values(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(","));
+    vec![row; rows].join(",")
+}
+
+fn chunk_id(no: FileNo, index: u64) -> i64 {
+    (no.0 << ORDINAL_BITS) | stored(index)
+}
+
+impl SqliteLedger {
+    pub(super) async fn commit_group(&self, group: Group<'_>) -> Result<(), LedgerError> {
+        let Group { no, issuer, chunks } = group;
+        let (Some(first), false) = (chunks.first().map(|chunk| chunk.index), chunks.is_empty()) else { return Ok(()) };
+        let mut write = self.begin().await?;
+        let issuer = self.issuer(&mut write, issuer).await?;
+        // A match, so that the next service is an arm here.
+        match chunks[0].effects {
+            Effects::PaymentCards(_) => payment_cards::apply(&mut write, no, issuer, chunks).await?,
+        }
+        let mut tally = Tally::default();
+        chunks.iter().flat_map(|chunk| &chunk.rows).for_each(|row| tally.count(row.outcome));
+        insert_chunks(&mut write, no, chunks).await?;
+        let step = sqlx::query(
+            "UPDATE file SET chunks = chunks + ?, registered = registered + ?, already_registered = already_registered + ?, \
+             deregistered = deregistered + ?, enrolled = enrolled + ?, rejected = rejected + ? \
+             WHERE no = ? AND state = 'REGISTERING' AND chunks = ?",
+        )
+        .bind(stored(chunks.len() as u64))
+        .bind(stored(tally.registered))
+        .bind(stored(tally.already_registered))
+        .bind(stored(tally.deregistered))
+        .bind(stored(tally.enrolled))
+        .bind(stored(tally.rejected))
+        .bind(no.0)
+        .bind(stored(first))
+        .execute(write.on()?)
+        .await?;
+        one_step(step.rows_affected(), no, "further registered")?;
+        write.commit().await
+    }
+
+    pub(super) async fn chunk_rows(&self, no: FileNo, from: u64, count: u64) -> Result<Vec<RecordRow>, LedgerError> {
+        let found = sqlx::query("SELECT version, records, outcomes FROM chunk WHERE id >= ? AND id < ? ORDER BY id")
+            .bind(chunk_id(no, from))
+            .bind(chunk_id(no, from + count))
+            .fetch_all(&self.readers)
+            .await?;
+        let mut all = Vec::new();
+        for row in &found {
+            let broken = || LedgerError::Inconsistent(format!("a chunk row of file {no} has an unknown form"));
+            if row.try_get::<i64, _>(0)? != VERSION {
+                return Err(broken());
+            }
+            let rows: Vec<RecordRow> = postcard::from_bytes(row.try_get(2)?).map_err(|_| broken())?;
+            if i64::try_from(rows.len()).ok() != Some(row.try_get(1)?) {
+                return Err(broken());
+            }
+            all.extend(rows);
+        }
+        Ok(all)
+    }
+}
+
+async fn insert_chunks(write: &mut Write<'_>, no: FileNo, chunks: &[PreparedChunk]) -> Result<(), LedgerError> {
+    for part in chunks.chunks(ROWS_A_STATEMENT) {
+        let sql = format!("INSERT INTO chunk (id, version, records, outcomes) VALUES {}", values(part.len(), 4));
+        let mut insert = sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
+        for chunk in part {
+            let outcomes = postcard::to_stdvec(&chunk.rows)
+                .map_err(|_| LedgerError::Inconsistent(format!("a chunk of file {no} cannot be written")))?;
+            insert = insert
+                .bind(chunk_id(no, chunk.index))
+                .bind(VERSION)
+                .bind(stored(chunk.rows.len() as u64))
+                .bind(outcomes);
+        }
+        insert.execute(write.on()?).await?;
+    }
+    Ok(())
+}

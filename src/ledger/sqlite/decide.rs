@@ -1,0 +1,138 @@
+//! Whether a proven file is accepted (`files.md` §1.4), in one transaction guarded by unique rows.
+
+use sqlx::Row;
+
+use crate::ledger::{Candidate, Decided, LedgerError, SequenceRule, batch_sequence};
+use crate::model::{BatchKey, FileNo};
+
+use super::files::{one_step, stored};
+use super::{SqliteLedger, Write};
+
+impl SqliteLedger {
+    pub(super) async fn decide_file(&self, candidate: &Candidate) -> Result<Decided, LedgerError> {
+        let mut write = self.begin().await?;
+        let issuer = self.issuer(&mut write, &candidate.issuer).await?;
+        if let Some(key) = &candidate.key
+            && let Some(seen) = seen_before(&mut write, issuer, key, candidate).await?
+        {
+            return Ok(seen);
+        }
+        let mut next_sequence = None;
+        if candidate.sequence != SequenceRule::Off {
+            let given = candidate.key.as_ref().and_then(|key| key.sequence);
+            let last = sqlx::query("SELECT last FROM feed_sequence WHERE feed = ?")
+                .bind(&candidate.feed)
+                .fetch_optional(write.on()?)
+                .await?;
+            let last = last.map(|row| row.try_get::<i64, _>(0)).transpose()?.and_then(|last| u64::try_from(last).ok());
+            if let (Some(last), Some(given)) = (last, given) {
+                if given <= last {
+                    return Ok(Decided::SequenceOld(last + 1));
+                }
+                if candidate.sequence == SequenceRule::Gapless && given > last + 1 {
+                    return Ok(Decided::SequenceGap(last + 1));
+                }
+            }
+            if let Some(given) = given {
+                sqlx::query(
+                    "INSERT INTO feed_sequence (feed, last) VALUES (?, ?) ON CONFLICT (feed) DO UPDATE SET last = excluded.last",
+                )
+                .bind(&candidate.feed)
+                .bind(stored(given))
+                .execute(write.on()?)
+                .await?;
+                next_sequence = Some(given + 1);
+            }
+        }
+        if let Some(key) = &candidate.key {
+            remember(&mut write, issuer, key, candidate).await?;
+        }
+        let step = sqlx::query(
+            "UPDATE file SET state = 'ACCEPTED', decision = 'ACCEPTED', envelope = ?, key_id = ?, header = ?, records = ?, \
+             content_digest = ?, next_sequence = ?, settings = ?, accepted_at = ? WHERE no = ? AND state IN ('CLAIMED', 'WAITING')",
+        )
+        .bind(candidate.envelope.as_str())
+        .bind(candidate.key_id.as_deref())
+        .bind(candidate.header.as_ref().and_then(|header| serde_json::to_string(header).ok()))
+        .bind(stored(candidate.records))
+        .bind(&candidate.content_digest[..])
+        .bind(next_sequence.map(stored))
+        .bind(&candidate.settings)
+        .bind(candidate.at.0)
+        .bind(candidate.no.0)
+        .execute(write.on()?)
+        .await?;
+        one_step(step.rows_affected(), candidate.no, "ACCEPTED")?;
+        write.commit().await?;
+        Ok(Decided::Accepted)
+    }
+}
+
+/// The rows of the table of §1.4 that turn a file away.
+async fn seen_before(
+    write: &mut Write<'_>,
+    issuer: i64,
+    key: &BatchKey,
+    candidate: &Candidate,
+) -> Result<Option<Decided>, LedgerError> {
+    let same_key = sqlx::query(
+        "SELECT batch.digest, batch.file, file.name FROM batch JOIN file ON file.no = batch.file \
+         WHERE batch.issuer = ? AND batch.service = ? AND batch.batch_id = ? AND batch.sequence = ?",
+    )
+    .bind(issuer)
+    .bind(key.service.as_str())
+    .bind(&key.batch_id)
+    .bind(batch_sequence(key))
+    .fetch_optional(write.on()?)
+    .await?;
+    if let Some(row) = same_key {
+        let digest: Vec<u8> = row.try_get(0)?;
+        let same = digest == candidate.content_digest;
+        return Ok(Some(if same {
+            Decided::Duplicate(FileNo(row.try_get(1)?))
+        } else {
+            Decided::BatchReused(row.try_get(2)?)
+        }));
+    }
+    // Every nil file has the same content: none.
+    if candidate.records == 0 {
+        return Ok(None);
+    }
+    let same_content = sqlx::query(
+        "SELECT file.name FROM content JOIN file ON file.no = content.file \
+         WHERE content.issuer = ? AND content.service = ? AND content.digest = ?",
+    )
+    .bind(issuer)
+    .bind(key.service.as_str())
+    .bind(&candidate.content_digest[..])
+    .fetch_optional(write.on()?)
+    .await?;
+    Ok(same_content.map(|row| row.try_get(0)).transpose()?.map(Decided::DuplicateContent))
+}
+
+async fn remember(
+    write: &mut Write<'_>,
+    issuer: i64,
+    key: &BatchKey,
+    candidate: &Candidate,
+) -> Result<(), LedgerError> {
+    sqlx::query("INSERT INTO batch (issuer, service, batch_id, sequence, digest, file) VALUES (?, ?, ?, ?, ?, ?)")
+        .bind(issuer)
+        .bind(key.service.as_str())
+        .bind(&key.batch_id)
+        .bind(batch_sequence(key))
+        .bind(&candidate.content_digest[..])
+        .bind(candidate.no.0)
+        .execute(write.on()?)
+        .await?;
+    if candidate.records > 0 {
+        sqlx::query("INSERT INTO content (issuer, service, digest, file) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
+            .bind(issuer)
+            .bind(key.service.as_str())
+            .bind(&candidate.content_digest[..])
+            .bind(candidate.no.0)
+            .execute(write.on()?)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Claims, refusals, steps and reads of files.
+
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::ledger::{Claim, LedgerError, Overview, Refused, Standing};
+use crate::model::{Decision, FileNo, FileRecord, State, Tally, Timestamp};
+
+use super::rows::{self, FILE};
+use super::{SqliteLedger, Write};
+
+/// Numbers of the size of files and counts fit an SQLite integer; the largest one stands for what does not.
+pub(super) fn stored(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+impl SqliteLedger {
+    pub(super) async fn claim_file(&self, claim: &Claim) -> Result<FileRecord, LedgerError> {
+        let mut write = self.begin().await?;
+        let issuer = self.issuer(&mut write, &claim.issuer).await?;
+        let mut stem = claim.stem.clone();
+        let mut next = 2_u32;
+        while sqlx::query("SELECT 1 FROM file WHERE issuer = ? AND stem = ?")
+            .bind(issuer)
+            .bind(&stem)
+            .fetch_optional(write.on()?)
+            .await?
+            .is_some()
+        {
+            stem = format!("{}.{next}", claim.stem);
+            next += 1;
+        }
+        let row = sqlx::query(
+            "INSERT INTO file (issuer, name, stem, state, identity, feed, service, environment, bytes, received_at) \
+             VALUES (?, ?, ?, 'CLAIMING', ?, ?, ?, ?, ?, ?) RETURNING no",
+        )
+        .bind(issuer)
+        .bind(&claim.name)
+        .bind(&stem)
+        .bind(&claim.identity)
+        .bind(claim.feed.as_deref())
+        .bind(claim.service.map(|service| service.as_str()))
+        .bind(claim.environment.map(|environment| environment.as_str()))
+        .bind(stored(claim.bytes))
+        .bind(claim.at.0)
+        .fetch_one(write.on()?)
+        .await?;
+        let no = FileNo(row.try_get(0)?);
+        write.commit().await?;
+        if let Ok(mut issuers) = self.issuers.lock() {
+            issuers.insert(claim.issuer.clone(), issuer);
+        }
+        self.file_record(no).await
+    }
+
+    pub(super) async fn file_claimed(&self, no: FileNo, sha256: Option<&str>, bytes: u64) -> Result<(), LedgerError> {
+        let mut write = self.begin().await?;
+        let step = sqlx::query("UPDATE file SET state = 'CLAIMED', sha256 = ?, bytes = ? WHERE no = ? AND state = 'CLAIMING'")
+            .bind(sha256)
+            .bind(stored(bytes))
+            .bind(no.0)
+            .execute(write.on()?)
+            .await?;
+        one_step(step.rows_affected(), no, "CLAIMED")?;
+        write.commit().await
+    }
+
+    pub(super) async fn files_open(&self) -> Result<Vec<(FileRecord, String)>, LedgerError> {
+        let sql = format!("{FILE} WHERE file.state <> 'DONE' ORDER BY file.no");
+        let found = sqlx::query(AssertSqlSafe(sql)).fetch_all(&self.readers).await?;
+        found.iter().map(|row| Ok((rows::file(row)?, row.try_get("identity")?))).collect()
+    }
+
+    pub(super) async fn file_record(&self, no: FileNo) -> Result<FileRecord, LedgerError> {
+        let sql = format!("{FILE} WHERE file.no = ?");
+        rows::file(&sqlx::query(AssertSqlSafe(sql)).bind(no.0).fetch_one(&self.readers).await?)
+    }
+
+    pub(super) async fn refuse_file(
+        &self,
+        no: FileNo,
+        refused: &Refused,
+        next_sequence: Option<u64>,
+    ) -> Result<(), LedgerError> {
+        let decision = if refused.duplicate_of.is_some() { Decision::Duplicate } else { Decision::Refused };
+        let mut write = self.begin().await?;
+        let step = sqlx::query(
+            "UPDATE file SET state = 'REFUSED', decision = ?, code = ?, line = ?, description = ?, envelope = ?, key_id = ?, \
+             header = ?, records = ?, duplicate_of = ?, next_sequence = ? WHERE no = ? AND state IN ('CLAIMED', 'WAITING')",
+        )
+        .bind(decision.as_str())
+        .bind(refused.refusal.code.as_str())
+        .bind(refused.refusal.line.map(stored))
+        .bind(&refused.refusal.description)
+        .bind(refused.envelope.map(|envelope| envelope.as_str()))
+        .bind(refused.key_id.as_deref())
+        .bind(refused.header.as_ref().and_then(|header| serde_json::to_string(header).ok()))
+        .bind(refused.records.map(stored))
+        .bind(refused.duplicate_of.map(|first| first.0))
+        .bind(next_sequence.map(stored))
+        .bind(no.0)
+        .execute(write.on()?)
+        .await?;
+        one_step(step.rows_affected(), no, "REFUSED")?;
+        write.commit().await
+    }
+
+    pub(super) async fn advance_file(
+        &self,
+        no: FileNo,
+        from: &[State],
+        to: State,
+        at: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let mut write = self.begin().await?;
+        step(&mut write, no, from, to, at).await?;
+        write.commit().await
+    }
+
+    pub(super) async fn file_standing(&self, no: FileNo) -> Result<Standing, LedgerError> {
+        let row = sqlx::query("SELECT * FROM file WHERE no = ?").bind(no.0).fetch_one(&self.readers).await?;
+        let broken = || LedgerError::Inconsistent(format!("file {no} is accepted but its settings are not kept"));
+        let digest: Option<Vec<u8>> = row.try_get("content_digest")?;
+        Ok(Standing {
+            settings: row.try_get::<Option<String>, _>("settings")?.ok_or_else(broken)?,
+            chunks: u64::try_from(row.try_get::<i64, _>("chunks")?).map_err(|_| broken())?,
+            tally: rows::tally(&row)?,
+            content_digest: digest.and_then(|digest| digest.try_into().ok()).ok_or_else(broken)?,
+            identity: row.try_get("identity")?,
+        })
+    }
+
+    pub(super) async fn figures(&self, newest: u32) -> Result<Overview, LedgerError> {
+        let counts = sqlx::query("SELECT state, decision, count(*) FROM file GROUP BY state, decision ORDER BY state, decision")
+            .fetch_all(&self.readers)
+            .await?;
+        let counts = counts
+            .iter()
+            .map(|row| {
+                let state: String = row.try_get(0)?;
+                let state = State::from_word(&state)
+                    .ok_or_else(|| LedgerError::Inconsistent("a file's state has an unknown form".into()))?;
+                Ok((state, row.try_get(1)?, u64::try_from(row.try_get::<i64, _>(2)?).unwrap_or(0)))
+            })
+            .collect::<Result<_, LedgerError>>()?;
+        let sql = format!(
+            "{FILE} WHERE file.no IN (SELECT no FROM file ORDER BY no DESC LIMIT ?) OR file.state <> 'DONE' ORDER BY file.no"
+        );
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(newest).fetch_all(&self.readers).await?;
+        let files = found
+            .iter()
+            .map(|row| Ok((rows::file(row)?, rows::tally(row)?)))
+            .collect::<Result<Vec<(FileRecord, Tally)>, LedgerError>>()?;
+        Ok(Overview { counts, files })
+    }
+}
+
+/// One step of a file's state, as a compare-and-set, with the time that the new state remembers.
+async fn step(write: &mut Write<'_>, no: FileNo, from: &[State], to: State, at: Timestamp) -> Result<(), LedgerError> {
+    let row = sqlx::query("SELECT state FROM file WHERE no = ?").bind(no.0).fetch_one(write.on()?).await?;
+    let word: String = row.try_get(0)?;
+    if !State::from_word(&word).is_some_and(|state| from.contains(&state)) {
+        return Err(LedgerError::Inconsistent(format!("file {no} is {word} and cannot become {}", to.as_str())));
+    }
+    sqlx::query(
+        "UPDATE file SET state = ?1, \
+         started_at = CASE WHEN ?1 = 'REGISTERING' THEN coalesce(started_at, ?2) ELSE started_at END, \
+         finished_at = CASE WHEN ?1 = 'REGISTERED' THEN coalesce(finished_at, ?2) ELSE finished_at END, \
+         done_at = CASE WHEN ?1 = 'DONE' THEN ?2 ELSE done_at END WHERE no = ?3",
+    )
+    .bind(to.as_str())
+    .bind(at.0)
+    .bind(no.0)
+    .execute(write.on()?)
+    .await?;
+    Ok(())
+}
+
+pub(super) fn one_step(changed: u64, no: FileNo, to: &str) -> Result<(), LedgerError> {
+    if changed == 1 {
+        return Ok(());
+    }
+    Err(LedgerError::Inconsistent(format!("file {no} is not in a state from which it can become {to}")))
+}

@@ -1,0 +1,252 @@
+//! The ledger on SQLite: one writer, any number of readers, nothing to install.
+//!
+//! WAL with `synchronous=FULL`: a commit that was answered is on disk. One connection writes, under a lock that hands out turns in the
+//! order of asking, so that lanes of several issuers take turns. A write that fails leaves the connection thrown away, and with it
+//! whatever was not committed.
+
+mod chunks;
+mod decide;
+mod files;
+mod opening;
+mod payment_cards;
+mod rows;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Mutex as Table;
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::model::{FileNo, FileRecord, RecordRow, State, Timestamp};
+use crate::vault::{CHECK_BYTES, KeyPurpose, WrappedKey};
+
+use super::{
+    Candidate, Claim, Decided, Group, Ledger, LedgerError, Overview, ReferenceKind, Refused, Standing,
+};
+
+pub use opening::{Notes, Options, held_by_another, open, open_read_only};
+
+/// The store. One process holds it at a time.
+pub struct SqliteLedger {
+    write_options: SqliteConnectOptions,
+    writer: Mutex<Option<SqliteConnection>>,
+    readers: SqlitePool,
+    issuers: Table<HashMap<String, i64>>,
+    // Held as long as the store is open; the system lets go of it however the process ends.
+    _lock: Option<File>,
+    path: PathBuf,
+}
+
+/// A write in progress. Dropped before [`Write::commit`], the connection is closed and everything since the begin is undone.
+pub(super) struct Write<'a> {
+    guard: MutexGuard<'a, Option<SqliteConnection>>,
+    whole: bool,
+}
+
+impl Write<'_> {
+    pub(super) fn on(&mut self) -> Result<&mut SqliteConnection, LedgerError> {
+        self.guard.as_mut().ok_or(LedgerError::Database(sqlx::Error::PoolClosed))
+    }
+
+    pub(super) async fn commit(mut self) -> Result<(), LedgerError> {
+        sqlx::query("COMMIT").execute(self.on()?).await?;
+        self.whole = true;
+        Ok(())
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        if !self.whole {
+            *self.guard = None;
+        }
+    }
+}
+
+impl SqliteLedger {
+    pub(super) async fn begin(&self) -> Result<Write<'_>, LedgerError> {
+        let mut guard = self.writer.lock().await;
+        if guard.is_none() {
+            *guard = Some(SqliteConnection::connect_with(&self.write_options).await?);
+        }
+        let mut write = Write { guard, whole: false };
+        sqlx::query("BEGIN IMMEDIATE").execute(write.on()?).await?;
+        Ok(write)
+    }
+
+    /// An issuer's number, given to it at its first use.
+    pub(super) async fn issuer(&self, write: &mut Write<'_>, id: &str) -> Result<i64, LedgerError> {
+        if let Some(no) = self.known_issuer(id) {
+            return Ok(no);
+        }
+        sqlx::query("INSERT INTO issuer (id) VALUES (?) ON CONFLICT DO NOTHING").bind(id).execute(write.on()?).await?;
+        // Not remembered yet: this transaction may still be undone.
+        Ok(sqlx::query("SELECT no FROM issuer WHERE id = ?").bind(id).fetch_one(write.on()?).await?.try_get(0)?)
+    }
+
+    fn known_issuer(&self, id: &str) -> Option<i64> {
+        self.issuers.lock().ok()?.get(id).copied()
+    }
+
+    /// The path of the database file.
+    pub const fn path(&self) -> &PathBuf {
+        &self.path
+    }
+}
+
+#[async_trait]
+impl Ledger for SqliteLedger {
+    async fn pinned(&self, key: &str) -> Result<Option<String>, LedgerError> {
+        let row = sqlx::query("SELECT value FROM meta WHERE key = ?").bind(key).fetch_optional(&self.readers).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    async fn pin(&self, key: &'static str, value: &str) -> Result<String, LedgerError> {
+        let mut write = self.begin().await?;
+        sqlx::query("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING")
+            .bind(key)
+            .bind(value)
+            .execute(write.on()?)
+            .await?;
+        let pinned = sqlx::query("SELECT value FROM meta WHERE key = ?").bind(key).fetch_one(write.on()?).await?;
+        let pinned = pinned.try_get(0)?;
+        write.commit().await?;
+        Ok(pinned)
+    }
+
+    async fn keys(&self, issuer: &str) -> Result<Vec<WrappedKey>, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT purpose, epoch, wrapped, key_check FROM vault_key JOIN issuer ON issuer.no = vault_key.issuer \
+             WHERE issuer.id = ? AND state = 'ACTIVE' ORDER BY purpose, epoch",
+        )
+        .bind(issuer)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let word: &str = row.try_get(0)?;
+                let check: &[u8] = row.try_get(3)?;
+                let broken = || LedgerError::Inconsistent(format!("a vault key of {issuer} has an unknown form"));
+                Ok(WrappedKey {
+                    purpose: KeyPurpose::ALL.into_iter().find(|it| it.as_str() == word).ok_or_else(broken)?,
+                    epoch: row.try_get(1)?,
+                    wrapped: row.try_get(2)?,
+                    check: <[u8; CHECK_BYTES]>::try_from(check).map_err(|_| broken())?,
+                })
+            })
+            .collect()
+    }
+
+    async fn keep_keys(&self, issuer: &str, keys: &[WrappedKey]) -> Result<(), LedgerError> {
+        let mut write = self.begin().await?;
+        let issuer = self.issuer(&mut write, issuer).await?;
+        for key in keys {
+            sqlx::query(
+                "INSERT INTO vault_key (issuer, purpose, epoch, state, wrapped, key_check) VALUES (?, ?, ?, 'ACTIVE', ?, ?) \
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind(issuer)
+            .bind(key.purpose.as_str())
+            .bind(key.epoch)
+            .bind(&key.wrapped[..])
+            .bind(&key.check[..])
+            .execute(write.on()?)
+            .await?;
+        }
+        write.commit().await
+    }
+
+    async fn keep_reference(&self, kind: ReferenceKind, digest: &[u8; 32], content: &[u8]) -> Result<(), LedgerError> {
+        let mut write = self.begin().await?;
+        sqlx::query("INSERT INTO reference_data (digest, kind, content) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+            .bind(&digest[..])
+            .bind(match kind {
+                ReferenceKind::AccountRanges => "account_ranges",
+                ReferenceKind::CardProducts => "card_products",
+            })
+            .bind(content)
+            .execute(write.on()?)
+            .await?;
+        write.commit().await
+    }
+
+    async fn reference(&self, digest: &[u8; 32]) -> Result<Vec<u8>, LedgerError> {
+        let row = sqlx::query("SELECT content FROM reference_data WHERE digest = ?").bind(&digest[..]);
+        Ok(row.fetch_one(&self.readers).await?.try_get(0)?)
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<FileRecord, LedgerError> {
+        self.claim_file(claim).await
+    }
+
+    async fn claimed(&self, no: FileNo, sha256: Option<&str>, bytes: u64) -> Result<(), LedgerError> {
+        self.file_claimed(no, sha256, bytes).await
+    }
+
+    async fn unclaim(&self, no: FileNo) -> Result<(), LedgerError> {
+        let mut write = self.begin().await?;
+        sqlx::query("DELETE FROM file WHERE no = ? AND state IN ('CLAIMING', 'CLAIMED')")
+            .bind(no.0)
+            .execute(write.on()?)
+            .await?;
+        write.commit().await
+    }
+
+    async fn open_files(&self) -> Result<Vec<(FileRecord, String)>, LedgerError> {
+        self.files_open().await
+    }
+
+    async fn first_of(&self, no: FileNo) -> Result<Option<FileRecord>, LedgerError> {
+        let row = sqlx::query("SELECT duplicate_of FROM file WHERE no = ?").bind(no.0).fetch_one(&self.readers).await?;
+        match row.try_get::<Option<i64>, _>(0)? {
+            Some(first) => self.file_record(FileNo(first)).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn file(&self, no: FileNo) -> Result<FileRecord, LedgerError> {
+        self.file_record(no).await
+    }
+
+    async fn decide(&self, candidate: &Candidate) -> Result<Decided, LedgerError> {
+        self.decide_file(candidate).await
+    }
+
+    async fn refuse(&self, no: FileNo, refused: &Refused, next_sequence: Option<u64>) -> Result<(), LedgerError> {
+        self.refuse_file(no, refused, next_sequence).await
+    }
+
+    async fn advance(&self, no: FileNo, from: &[State], to: State, at: Timestamp) -> Result<(), LedgerError> {
+        self.advance_file(no, from, to, at).await
+    }
+
+    async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError> {
+        self.file_standing(no).await
+    }
+
+    async fn commit(&self, group: Group<'_>) -> Result<(), LedgerError> {
+        self.commit_group(group).await
+    }
+
+    async fn rows(&self, no: FileNo, from: u64, count: u64) -> Result<Vec<RecordRow>, LedgerError> {
+        self.chunk_rows(no, from, count).await
+    }
+
+    async fn overview(&self, newest: u32) -> Result<Overview, LedgerError> {
+        self.figures(newest).await
+    }
+
+    async fn close(&self) -> Result<(), LedgerError> {
+        let mut guard = self.writer.lock().await;
+        if let Some(mut writer) = guard.take() {
+            sqlx::query("UPDATE meta SET value = 'yes' WHERE key = 'stopped_cleanly'").execute(&mut writer).await?;
+            self.readers.close().await;
+            writer.close().await?;
+        }
+        Ok(())
+    }
+}

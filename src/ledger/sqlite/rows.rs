@@ -1,0 +1,75 @@
+//! A file's row, read.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::ledger::LedgerError;
+use crate::model::{Code, Decision, EnvelopeKind, Environment, FileNo, FileRecord, State, Tally, Timestamp};
+
+/// Every file with its issuer's id and the name of the file it repeats.
+pub(super) const FILE: &str = "SELECT file.*, issuer.id AS issuer_id, first.name AS duplicate_of_name FROM file \
+     JOIN issuer ON issuer.no = file.issuer LEFT JOIN file AS first ON first.no = file.duplicate_of ";
+
+pub(super) fn file(row: &SqliteRow) -> Result<FileRecord, LedgerError> {
+    let broken = |what: &str| LedgerError::Inconsistent(format!("a file's {what} has an unknown form"));
+    let word = |column: &str| row.try_get::<Option<String>, _>(column);
+    let time = |column: &str| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Timestamp));
+    let count = |column: &str| -> Result<Option<u64>, LedgerError> {
+        let value: Option<i64> = row.try_get(column)?;
+        value.map(|value| u64::try_from(value).map_err(|_| broken(column))).transpose()
+    };
+    let state: String = row.try_get("state")?;
+    Ok(FileRecord {
+        no: FileNo(row.try_get("no")?),
+        name: row.try_get("name")?,
+        stem: row.try_get("stem")?,
+        issuer: row.try_get("issuer_id")?,
+        feed: word("feed")?,
+        service: word("service")?.map(|it| it.parse().map_err(|()| broken("service"))).transpose()?,
+        environment: word("environment")?
+            .map(|it| it.parse::<Environment>().map_err(|()| broken("environment")))
+            .transpose()?,
+        state: State::from_word(&state).ok_or_else(|| broken("state"))?,
+        decision: word("decision")?
+            .map(|it| Decision::from_word(&it).ok_or_else(|| broken("decision")))
+            .transpose()?,
+        code: word("code")?.map(|it| Code::from_word(&it).ok_or_else(|| broken("code"))).transpose()?,
+        line: count("line")?,
+        description: word("description")?,
+        bytes: count("bytes")?.unwrap_or(0),
+        sha256: word("sha256")?,
+        envelope: word("envelope")?
+            .map(|it| match it.as_str() {
+                "jwe" => Ok(EnvelopeKind::Jwe),
+                "none" => Ok(EnvelopeKind::None),
+                _ => Err(broken("envelope")),
+            })
+            .transpose()?,
+        key_id: word("key_id")?,
+        header: word("header")?
+            .map(|text| serde_json::from_str(&text).map_err(|_| broken("header")))
+            .transpose()?,
+        records: count("records")?,
+        next_sequence: count("next_sequence")?,
+        duplicate_of: word("duplicate_of_name")?,
+        received_at: Timestamp(row.try_get("received_at")?),
+        accepted_at: time("accepted_at")?,
+        started_at: time("started_at")?,
+        finished_at: time("finished_at")?,
+        done_at: time("done_at")?,
+    })
+}
+
+pub(super) fn tally(row: &SqliteRow) -> Result<Tally, LedgerError> {
+    let count = |column: &str| -> Result<u64, LedgerError> {
+        u64::try_from(row.try_get::<i64, _>(column)?)
+            .map_err(|_| LedgerError::Inconsistent(format!("a file's {column} is below zero")))
+    };
+    Ok(Tally {
+        registered: count("registered")?,
+        already_registered: count("already_registered")?,
+        deregistered: count("deregistered")?,
+        enrolled: count("enrolled")?,
+        rejected: count("rejected")?,
+    })
+}

@@ -1,0 +1,31 @@
+//! Which three letters name a currency that a card account can be kept in.
+
+use iso_currency::{Currency, Flag};
+
+/// Whether `code`, in capitals, is an active ISO 4217 code.
+///
+/// The crate's list is SIX's list one with withdrawn codes marked as superseded (HRK, BGN, SLL, ZWL, CUC; older ones
+/// such as DEM are not in it at all). Two corrections: it marks VES as superseded by VED, but ISO 4217 lists both; and
+/// XXX (no currency) and XTS (reserved for testing) are in the list but name no currency.
+pub fn is_active(code: &str) -> bool {
+    match Currency::from_code(code) {
+        None | Some(Currency::XXX | Currency::XTS) => false,
+        Some(Currency::VES) => true,
+        Some(currency) => !currency.flags().iter().any(|flag| matches!(flag, Flag::Superseded(_))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn active_codes_are_taken_and_withdrawn_or_unheard_of_ones_are_not() {
+        for code in ["EUR", "USD", "CHF", "JPY", "KWD", "XOF", "XCG", "ZWG", "SLE", "VED", "VES", "UYW"] {
+            assert!(is_active(code), "{code}");
+        }
+        for code in ["HRK", "BGN", "DEM", "FRF", "LTL", "SLL", "ZWL", "CUC", "ANG", "XXX", "XTS", "ZZZ", "eur", "EU", "EURO", ""] {
+            assert!(!is_active(code), "{code}");
+        }
+    }
+}

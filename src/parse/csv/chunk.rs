@@ -1,0 +1,129 @@
+//! A run of whole records, cut out of the text, whose cells are found when a worker asks for them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use memchr::{memchr, memchr_iter};
+use zeroize::Zeroizing;
+
+use crate::parse::ParseError;
+
+use super::columns::Layout;
+use super::fields::Fields;
+use super::lines::trim_end;
+
+/// Where a record lies in its chunk; it begins where the one before it ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    /// The line of the text on which it starts.
+    pub(super) line: u64,
+    /// Past its line end.
+    pub(super) end: usize,
+}
+
+/// Consecutive records of a file, at least one, as they stand in the text. Wiped when dropped.
+pub struct RawChunk {
+    /// Its number in the file; the first is 0.
+    pub index: u64,
+    /// Number in the file of its first record; that of the file's first is 0.
+    pub first_ordinal: u64,
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+    pub(super) spans: Vec<Span>,
+    pub(super) layout: Arc<Layout>,
+}
+
+impl RawChunk {
+    /// How many records it holds.
+    #[expect(clippy::len_without_is_empty, reason = "a chunk is never empty")]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Shows each record's ordinal, line and cells in turn. Cells stand in the service's column order; one whose column
+    /// the file lacks is empty. Allocates a few times a chunk, never for a record. Fails only if the file is not what pass
+    /// 1 proved.
+    pub fn for_each(&self, visit: &mut dyn FnMut(u64, u64, &[&[u8]])) -> Result<(), ParseError> {
+        let unescaped = self.unescape();
+        let mut unescaped = unescaped.iter();
+        let mut cells: Vec<&[u8]> = vec![b""; self.layout.columns];
+        for (ordinal, (line, record)) in (self.first_ordinal..).zip(self.records()) {
+            let mut order = self.layout.order.iter();
+            let mut put = |cell| order.next().and_then(|&at| cells.get_mut(at)).map(|place| *place = cell);
+            let read = if self.is_quoted(record) {
+                Fields::new(record, self.layout.delimiter).all(|field| {
+                    let cell =
+                        field.ok().and_then(|field| if field.escaped { unescaped.next() } else { Some(field.raw) });
+                    cell.and_then(&mut put).is_some()
+                })
+            } else {
+                let mut from = 0;
+                memchr_iter(self.layout.delimiter, record).chain([record.len()]).all(|end| {
+                    let cell = &record[from..end];
+                    from = end + 1;
+                    put(cell).is_some()
+                })
+            };
+            if !read || order.next().is_some() {
+                return Err(ParseError::Record { line });
+            }
+            visit(ordinal, line, &cells);
+        }
+        Ok(())
+    }
+
+    /// Line and bytes of each record.
+    fn records(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let mut from = 0;
+        self.spans.iter().map(move |span| {
+            let record = trim_end(&self.bytes[from..span.end]);
+            from = span.end;
+            (span.line, record)
+        })
+    }
+
+    fn is_quoted(&self, record: &[u8]) -> bool {
+        self.layout.quotes && memchr(b'"', record).is_some()
+    }
+
+    /// The values of all cells in which quotes stand doubled, in the order of the text.
+    fn unescape(&self) -> Unescaped {
+        let mut unescaped = Unescaped { bytes: Zeroizing::new(Vec::new()), ends: Vec::new() };
+        if !self.layout.quotes {
+            return unescaped;
+        }
+        for (_, record) in self.records().filter(|(_, record)| self.is_quoted(record)) {
+            for field in Fields::new(record, self.layout.delimiter).flatten().filter(|field| field.escaped) {
+                if unescaped.ends.is_empty() {
+                    // All there can be, so that no copy is left behind by growing.
+                    unescaped.bytes.reserve_exact(self.bytes.len());
+                }
+                field.append_to(&mut unescaped.bytes);
+                unescaped.ends.push(unescaped.bytes.len());
+            }
+        }
+        unescaped
+    }
+}
+
+impl fmt::Debug for RawChunk {
+    /// Shows where it lies and nothing that it holds.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("RawChunk")
+            .field("index", &self.index)
+            .field("first_ordinal", &self.first_ordinal)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+struct Unescaped {
+    bytes: Zeroizing<Vec<u8>>,
+    ends: Vec<usize>,
+}
+
+impl Unescaped {
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut from = 0;
+        self.ends.iter().map(move |&end| &self.bytes[std::mem::replace(&mut from, end)..end])
+    }
+}

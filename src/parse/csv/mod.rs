@@ -1,0 +1,9 @@
+//! The `csv` format: RFC 4180 with a header and a trailer record.
+
+pub(super) mod chunk;
+pub(super) mod columns;
+pub(super) mod cutter;
+pub(super) mod fields;
+pub(super) mod lines;
+pub(super) mod structure;
+pub(super) mod survey;

@@ -1,0 +1,150 @@
+//! Pass 1: the whole text, proven or refused.
+
+use std::sync::Arc;
+
+use memchr::memchr_iter;
+
+use crate::model::{Code, Header, Refusal};
+use crate::parse::Options;
+use crate::parse::encoding::{MARK, OPENING_BYTES, Opening, Utf8};
+use crate::parse::sensitive::Sniffer;
+
+use super::columns::Layout;
+use super::structure::Structure;
+
+/// A file whose encoding, control records, columns and structure are as they must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// Its header, which agrees with the feed; `None` where none is required and none is there.
+    pub header: Option<Header>,
+    /// How many records it has.
+    pub records: u64,
+    /// SHA-256 of all its bytes but the header's, the trailer's and a byte order mark: the same content under another
+    /// batch key has the same. So have all files without records and with the same column line.
+    pub content_digest: [u8; 32],
+    /// What pass 2 needs to know.
+    pub layout: Arc<Layout>,
+}
+
+/// Reads a whole text, piece by piece, and finds the failure that comes first in the order of the contract, wherever in
+/// the file it stands: encoding, header, columns, structure, trailer, count, digest.
+///
+/// However the text is split into pieces, the answer is the same. At most one record is kept in memory.
+pub struct Survey {
+    /// The first bytes, until there are enough to tell the encoding.
+    first: Vec<u8>,
+    opening: Option<Opening>,
+    utf8: Utf8,
+    sniffer: Sniffer,
+    /// Line feeds so far.
+    newlines: u64,
+    /// The failure that no other precedes.
+    encoding: Option<Refusal>,
+    /// The first failure after it. The classes come in the order of the text, so that the first found is the one.
+    later: Option<Refusal>,
+    structure: Structure,
+}
+
+impl Survey {
+    /// Begins a file of this feed.
+    pub fn new(options: Options) -> Self {
+        Self {
+            first: Vec::with_capacity(OPENING_BYTES),
+            opening: None,
+            utf8: Utf8::default(),
+            sniffer: Sniffer::default(),
+            newlines: 0,
+            encoding: None,
+            later: None,
+            structure: Structure::new(options),
+        }
+    }
+
+    /// Takes the next bytes of the text.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.opening.is_some() {
+            return self.read(bytes);
+        }
+        let (head, rest) = bytes.split_at((OPENING_BYTES - self.first.len()).min(bytes.len()));
+        self.first.extend_from_slice(head);
+        if self.first.len() == OPENING_BYTES {
+            self.open();
+            self.read(rest);
+        }
+    }
+
+    /// Says that the text has ended.
+    pub fn finish(mut self) -> Result<Proven, Refusal> {
+        if self.opening.is_none() {
+            if self.first.is_empty() {
+                return Err(Refusal::new(Code::FileEmpty, "The file has no bytes; expected is text.").early());
+            }
+            self.open();
+        }
+        let sensitive = self.sniffer.finish();
+        let opening = self.opening.unwrap_or(Opening::Plain);
+        self.decide(opening).map_err(|mut refusal| {
+            refusal.sensitive |= sensitive;
+            refusal
+        })
+    }
+
+    /// The first bytes are there.
+    fn open(&mut self) {
+        let first = std::mem::take(&mut self.first);
+        let opening = Opening::of(&first);
+        self.opening = Some(opening);
+        if let Opening::Foreign(name) = opening {
+            let description = format!("The file is {name}; expected is UTF-8.");
+            self.encoding = Some(Refusal::new(Code::EncodingInvalid, description).at(1));
+        }
+        let marked = opening == Opening::Marked;
+        self.structure.begin(marked);
+        self.read(if marked { &first[MARK.len()..] } else { &first });
+    }
+
+    fn read(&mut self, bytes: &[u8]) {
+        self.sniffer.push(bytes);
+        if self.encoding.is_some() {
+            return;
+        }
+        if let Err(at) = self.utf8.push(bytes) {
+            let line = self.newlines + newlines(&bytes[..at]) + 1;
+            let description = "The line holds bytes that are not UTF-8; expected is UTF-8 throughout.";
+            self.encoding = Some(Refusal::new(Code::EncodingInvalid, description).at(line));
+            return;
+        }
+        self.newlines += newlines(bytes);
+        if self.later.is_none() {
+            self.later = self.structure.push(bytes).err();
+        }
+    }
+
+    fn decide(self, opening: Opening) -> Result<Proven, Refusal> {
+        if let Some(refusal) = self.encoding {
+            return Err(refusal);
+        }
+        let result = match self.later {
+            Some(refusal) => Err(refusal),
+            None => self.structure.finish(opening == Opening::Marked),
+        };
+        if !self.utf8.is_open() {
+            return result;
+        }
+        // The text stops within a character. In a record that is a cut record; elsewhere it is the encoding.
+        Err(match result {
+            Err(refusal) if refusal.code == Code::TrailerMissing => refusal,
+            Ok(_) => {
+                Refusal::new(Code::TrailerMissing, "The file ends within a character.").at(self.newlines + 1).early()
+            }
+            Err(_) => {
+                let description = "The file ends within a character; expected is UTF-8 throughout.";
+                Refusal::new(Code::EncodingInvalid, description).at(self.newlines + 1).early()
+            }
+        })
+    }
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    u64::try_from(memchr_iter(b'\n', bytes).count()).unwrap_or(u64::MAX)
+}

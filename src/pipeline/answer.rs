@@ -1,0 +1,120 @@
+//! Writes a file's answers from the ledger alone: ack, recon, errors, summary.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+
+use crate::ledger::Ledger;
+use crate::model::{FileNo, FileRecord, State, Tally, explain};
+use crate::open::Recipient;
+use crate::report::{Balance, Book, Outbound, Outbox, Seal, Words, ack, summary};
+use crate::services::definition;
+
+use super::patience::{Trouble, blocking};
+use super::proof::hex;
+use super::reply::ReplySeal;
+use super::site::{Issuer, Settings, Site};
+
+/// Chunks read at a time.
+const CHUNKS_A_READ: u64 = 50;
+
+const WORDS: Words = Words { describe: explain::describe, remedy: explain::remedy, owner: explain::owner };
+
+/// Writes the ack: after the decision is committed, before any record.
+pub(super) async fn write_ack(site: &Site, issuer: &Issuer, record: &FileRecord) -> Result<(), Trouble> {
+    let content = ack::content(record, site.contact.as_deref());
+    let (outbox, name) = (issuer.outbox.clone(), ack::name(&record.stem));
+    blocking(move || {
+        outbox.put(&name, &content)?;
+        Ok(())
+    })
+    .await
+}
+
+/// Writes recon and errors, then the summary; the first time the file becomes REPORTED between the two. What the rows do not account for is not written: the file is held.
+pub(super) async fn write_reports(
+    site: &Site,
+    issuer: &Issuer,
+    no: FileNo,
+    first_time: bool,
+) -> Result<(), Trouble> {
+    let record = site.ledger.file(no).await?;
+    let standing = site.ledger.standing(no).await?;
+    let settings = settings(&standing.settings)?;
+    let seal = match &settings.reply_key {
+        None => None,
+        Some(jwk) => {
+            let recipient = Recipient::parse(jwk.as_bytes())
+                .map_err(|_| Trouble::Hold("the reply key kept with the file does not parse".into()))?;
+            Some(ReplySeal(recipient))
+        }
+    };
+    let ack_content = ack::content(&record, site.contact.as_deref());
+    let ack_hash = hex(&Sha256::digest(&ack_content));
+    let mut outbound =
+        vec![Outbound { name: ack::name(&record.stem), content_sha256: ack_hash.clone(), sha256: ack_hash }];
+
+    let reading = Reading { ledger: Arc::clone(&site.ledger), chunks: standing.chunks, seal };
+    let (outbox, rows_of, tally) = (issuer.outbox.clone(), record.clone(), standing.tally);
+    let runtime = Handle::current();
+    let balance = blocking(move || reading.write(&runtime, &outbox, &rows_of, &settings, tally)).await?;
+    let codes = match balance {
+        Balance::Balanced { codes, outbound: written } => {
+            outbound.extend(written);
+            codes
+        }
+        Balance::Unbalanced { counted } => {
+            return Err(Trouble::Hold(format!(
+                "the report does not balance: {} records were read, {} committed, {} reported",
+                record.records.unwrap_or(0),
+                standing.tally.records(),
+                counted.records()
+            )));
+        }
+    };
+    if first_time {
+        let both = [State::Registered, State::Reported];
+        site.ledger.advance(no, &both, State::Reported, site.clock.now()).await?;
+    }
+    let content = summary::content(&record, &standing.tally, &codes, &outbound);
+    let (outbox, name) = (issuer.outbox.clone(), summary::name(&record.stem));
+    blocking(move || {
+        outbox.put(&name, &content)?;
+        Ok(())
+    })
+    .await
+}
+
+struct Reading {
+    ledger: Arc<dyn Ledger>,
+    chunks: u64,
+    seal: Option<ReplySeal>,
+}
+
+impl Reading {
+    fn write(
+        &self,
+        runtime: &Handle,
+        outbox: &Outbox,
+        record: &FileRecord,
+        settings: &Settings,
+        tally: Tally,
+    ) -> Result<Balance, Trouble> {
+        let service = definition(settings.service)
+            .ok_or_else(|| Trouble::Hold(format!("this version does not serve {}", settings.service)))?;
+        let seal = self.seal.as_ref().map(|seal| -> &dyn Seal { seal });
+        let mut book = Book::begin(outbox, record, service.view, WORDS, seal)?;
+        for from in (0..self.chunks).step_by(usize::try_from(CHUNKS_A_READ).unwrap_or(1)) {
+            for row in runtime.block_on(self.ledger.rows(record.no, from, CHUNKS_A_READ))? {
+                book.row(&row)?;
+            }
+        }
+        Ok(book.finish(&tally, record.records.unwrap_or(0))?)
+    }
+}
+
+/// The settings kept with a file.
+pub(super) fn settings(text: &str) -> Result<Settings, Trouble> {
+    serde_json::from_str(text).map_err(|_| Trouble::Hold("the settings kept with the file have an unknown form".into()))
+}

@@ -1,0 +1,115 @@
+//! An issuer's lane: one file at a time from its decision until all is registered, in order of arrival numbers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+
+use crate::model::{FileNo, FileRecord};
+
+use super::patience::Trouble;
+use super::post::{self, Post, SharedInbox};
+use super::site::{Progress, Site};
+use super::story::{Arrival, Next, Pending, Story, Waiting};
+use super::Fatal;
+
+/// How often files that wait for their sequence are looked at when nothing else happens.
+const WAITING_LOOK: Duration = Duration::from_secs(1);
+
+/// One issuer's lane.
+pub struct Lane {
+    story: Story,
+    pending: UnboundedReceiver<Pending>,
+    waiting: BTreeMap<FileNo, Waiting>,
+    reports: JoinSet<Result<(), Fatal>>,
+}
+
+impl Lane {
+    /// An issuer's lane, with the post that feeds it. Files left open by an earlier process go first, by number.
+    pub fn open(
+        site: &Arc<Site>,
+        issuer: usize,
+        settle: Duration,
+        stalled: Duration,
+        left_open: Vec<(FileRecord, String)>,
+    ) -> Result<(Post, Self), Fatal> {
+        let inbox: SharedInbox = post::inbox(&site.issuers[issuer], settle, stalled)?;
+        let (to_lane, pending): (UnboundedSender<Pending>, _) = unbounded_channel();
+        for (record, identity) in left_open {
+            let identity = serde_json::from_str(&identity)
+                .map_err(|_| Fatal(format!("the identity kept with file {} has an unknown form", record.no)))?;
+            post::with_inbox(&inbox, |inbox| inbox.claimed(&record.name, identity));
+            Progress::add(&site.progress.files_open, 1);
+            let arrival = Arrival { record, identity, last_word: false, several_feeds: false, resumed: true };
+            let _ = to_lane.send(Pending::begin(site, issuer, arrival));
+        }
+        let post = Post::new(Arc::clone(site), issuer, Arc::clone(&inbox), to_lane);
+        let story = Story::new(Arc::clone(site), issuer, inbox);
+        Ok((post, Self { story, pending, waiting: BTreeMap::new(), reports: JoinSet::new() }))
+    }
+
+    /// Takes file after file until the post is gone and nothing is left to do now, or the daemon stops.
+    pub async fn run(mut self) -> Result<(), Fatal> {
+        loop {
+            while let Some(done) = self.reports.try_join_next() {
+                report_ended(done)?;
+            }
+            let pending = tokio::select! {
+                biased;
+                pending = self.pending.recv() => pending,
+                () = tokio::time::sleep(WAITING_LOOK), if !self.waiting.is_empty() => {
+                    self.look_at_waiting().await?;
+                    continue;
+                }
+            };
+            let Some(pending) = pending else { break };
+            if self.story.stopping() {
+                break;
+            }
+            let next = self.story.take(pending).await;
+            self.go_on(next).await?;
+            self.look_at_waiting().await?;
+        }
+        while let Some(done) = self.reports.join_next().await {
+            report_ended(done)?;
+        }
+        Ok(())
+    }
+
+    async fn look_at_waiting(&mut self) -> Result<(), Fatal> {
+        // One that is accepted can be the one that the next waits for: they are looked at by number, once each.
+        for no in self.waiting.keys().copied().collect::<Vec<_>>() {
+            if self.story.stopping() {
+                break;
+            }
+            if let Some(waiting) = self.waiting.remove(&no) {
+                let next = self.story.look_again(waiting).await;
+                self.go_on(next).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn go_on(&mut self, next: Result<Next, Trouble>) -> Result<(), Fatal> {
+        match next {
+            Ok(Next::Closed) | Err(Trouble::Stopped) => Ok(()),
+            Ok(Next::Wait(waiting)) => {
+                self.waiting.insert(waiting.no(), waiting);
+                Ok(())
+            }
+            Ok(Next::Report(no)) => {
+                let story = self.story.clone();
+                self.reports.spawn(async move { story.report(no).await });
+                Ok(())
+            }
+            Err(Trouble::Fatal(why) | Trouble::Hold(why)) => Err(Fatal(why)),
+            Err(trouble @ Trouble::Later { .. }) => Err(Fatal(trouble.to_string())),
+        }
+    }
+}
+
+fn report_ended(done: Result<Result<(), Fatal>, tokio::task::JoinError>) -> Result<(), Fatal> {
+    done.unwrap_or_else(|_| Err(Fatal("a report panicked; the log names the line".into())))
+}

@@ -1,0 +1,29 @@
+//! The story: one arrival through all stages, and its resumption.
+//!
+//! ```text
+//! post (one an issuer): scan -> intent -> copy -> CLAIMED ──┐ proof (pass 1) begins at once, a few side by side
+//! lane (one an issuer): in order of arrival numbers         v
+//!     decide -> ACCEPTED -> ack -> original away -> REGISTERING -> REGISTERED -> (reports, beside the next file) -> DONE
+//!            -> REFUSED  -> ack -> original away -> quarantine  -> DONE
+//! ```
+//! What the outside sees always follows the commit that decided it, and every step can be repeated: after a crash a file goes on at the
+//! step that its state names. A bad file is refused and out of the way; a broken world is waited for; a contradiction holds the file
+//! and calls a person.
+
+mod answer;
+mod lane;
+mod patience;
+mod post;
+mod proof;
+mod reply;
+mod site;
+mod story;
+
+pub use lane::Lane;
+pub use post::{Post, Round};
+pub use site::{Feed, Issuer, Progress, Site};
+
+/// What ends the process: its disk cannot be believed any more, or the ledger contradicts itself where no single file is at fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Fatal(pub String);

@@ -1,0 +1,239 @@
+//! An issuer's post: looks at its inbound directory, claims what is whole, and hands it to the lane.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::intake::{self, Candidate, Claim as Copied, FeedMatch, FeedRule, Identity, Inbox, Look, free_room};
+use crate::ledger::Claim;
+use crate::model::{FileRecord, State};
+use crate::telemetry;
+
+use super::Fatal;
+use super::patience::{Trouble, blocking, patiently};
+use super::proof::hex;
+use super::site::{Issuer, Progress, Site};
+use super::story::{Arrival, Pending};
+
+/// An inbox that the post scans and the lane gives files back to.
+pub(super) type SharedInbox = Arc<Mutex<Inbox>>;
+
+pub(super) fn with_inbox<T>(inbox: &SharedInbox, act: impl FnOnce(&mut Inbox) -> T) -> T {
+    // A panic while it was held leaves at worst a file that settles anew.
+    act(&mut inbox.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// One issuer's post.
+pub struct Post {
+    site: Arc<Site>,
+    issuer: usize,
+    inbox: SharedInbox,
+    lane: UnboundedSender<Pending>,
+    short_of_room: bool,
+    failing: bool,
+}
+
+/// What one round of looking came to.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Files claimed.
+    pub claimed: usize,
+    /// When the next entry may become ready by staying unchanged.
+    pub next_change: Option<Duration>,
+    /// Files still settling.
+    pub settling: usize,
+    /// Files that ended early and are left until they have stayed unchanged for `stalled`.
+    pub stalled: Vec<String>,
+    /// The directory could not be read, or there is no room: the same may succeed later.
+    pub hindered: bool,
+}
+
+impl Post {
+    pub(super) const fn new(site: Arc<Site>, issuer: usize, inbox: SharedInbox, lane: UnboundedSender<Pending>) -> Self {
+        Self { site, issuer, inbox, lane, short_of_room: false, failing: false }
+    }
+
+    fn issuer(&self) -> &Issuer {
+        &self.site.issuers[self.issuer]
+    }
+
+    /// The issuer's inbound directory.
+    pub fn inbound(&self) -> &Path {
+        &self.issuer().inbound
+    }
+
+    /// Looks once and claims what is whole.
+    pub async fn round(&mut self) -> Result<Round, Fatal> {
+        let look = match self.look().await {
+            Ok(look) => look,
+            Err(Trouble::Fatal(why)) => return Err(Fatal(why)),
+            Err(Trouble::Stopped) => return Ok(Round::default()),
+            Err(trouble) => {
+                if !self.failing {
+                    telemetry::world_failed("intake", &trouble.to_string(), Duration::ZERO);
+                }
+                self.failing = true;
+                return Ok(Round { hindered: true, ..Round::default() });
+            }
+        };
+        if std::mem::take(&mut self.failing) {
+            telemetry::world_recovered("intake");
+        }
+        for odd in &look.odd {
+            telemetry::odd_entry(&self.issuer().id, &odd.name, &format!("{:?}", odd.kind));
+        }
+        let mut round = Round {
+            next_change: look.next_change,
+            settling: look.settling,
+            stalled: look.stalled_waiting,
+            ..Round::default()
+        };
+        for candidate in look.ready {
+            if self.site.stop.said() {
+                break;
+            }
+            if !self.has_room(&candidate).await? {
+                round.hindered = true;
+                break;
+            }
+            match self.take(&candidate).await {
+                Ok(true) => round.claimed += 1,
+                Ok(false) => round.settling += 1,
+                Err(Trouble::Fatal(why)) => return Err(Fatal(why)),
+                Err(Trouble::Stopped) => break,
+                Err(trouble) => {
+                    telemetry::world_failed("intake", &trouble.to_string(), Duration::ZERO);
+                    round.hindered = true;
+                }
+            }
+        }
+        Ok(round)
+    }
+
+    async fn look(&self) -> Result<Look, Trouble> {
+        let (inbox, now) = (Arc::clone(&self.inbox), self.site.clock.monotonic());
+        blocking(move || Ok(with_inbox(&inbox, |inbox| inbox.scan(now))?)).await
+    }
+
+    /// Whether a copy fits; said once when it does not.
+    async fn has_room(&mut self, candidate: &Candidate) -> Result<bool, Fatal> {
+        let (work, size, min) = (self.site.work.clone(), candidate.identity.size, self.site.limits.free_bytes_min);
+        let room = match blocking(move || Ok(free_room(&work, size, min)?)).await {
+            Ok(room) => room,
+            Err(Trouble::Fatal(why)) => return Err(Fatal(why)),
+            Err(_) => false,
+        };
+        if room == self.short_of_room {
+            self.short_of_room = !room;
+            if room {
+                telemetry::world_recovered("work directory");
+            } else {
+                let why = "less room than [limits] free_bytes would be left; intake pauses";
+                telemetry::world_failed("work directory", why, Duration::ZERO);
+            }
+        }
+        Ok(room)
+    }
+
+    /// Intent, copy, claim. `false`: the file was not as it had been seen, and settles anew.
+    async fn take(&self, candidate: &Candidate) -> Result<bool, Trouble> {
+        let site = &self.site;
+        let issuer = self.issuer();
+        let feed = match candidate.feed {
+            FeedMatch::One(index) => issuer.feeds.get(index),
+            FeedMatch::None | FeedMatch::Several => None,
+        };
+        let claim = Claim {
+            issuer: issuer.id.clone(),
+            name: candidate.name.clone(),
+            stem: stem(&candidate.name).to_owned(),
+            feed: feed.map(|feed| feed.name.clone()),
+            service: feed.map(|feed| feed.service.view.service),
+            environment: feed.map(|feed| feed.environment),
+            identity: identity_text(&candidate.identity),
+            bytes: candidate.identity.size,
+            at: site.clock.now(),
+        };
+        let record = patiently!(site.stop, Ok(site.ledger.claim(&claim).await?))?;
+        let copied = self.copy(candidate, &record).await;
+        let (sha256, bytes) = match copied {
+            Ok(Copied::Whole { sha256, bytes }) => (Some(hex(&sha256)), bytes),
+            Ok(Copied::TooLarge { bytes }) => (None, bytes),
+            Ok(other) => {
+                patiently!(site.stop, Ok(site.ledger.unclaim(record.no).await?))?;
+                telemetry::claim_thrown_away(record.no, &candidate.name);
+                with_inbox(&self.inbox, |inbox| match other {
+                    Copied::Denied => inbox.denied(&candidate.name, &candidate.identity),
+                    _ => inbox.forget(&candidate.name, &candidate.identity),
+                });
+                return Ok(false);
+            }
+            Err(trouble) => {
+                patiently!(site.stop, Ok(site.ledger.unclaim(record.no).await?))?;
+                return Err(trouble);
+            }
+        };
+        patiently!(site.stop, Ok(site.ledger.claimed(record.no, sha256.as_deref(), bytes).await?))?;
+        with_inbox(&self.inbox, |inbox| inbox.claimed(&candidate.name, candidate.identity));
+        telemetry::file_claimed(record.no, &issuer.id, &candidate.name, bytes);
+        Progress::add(&site.progress.files_open, 1);
+        let arrival = Arrival {
+            record: FileRecord { sha256, bytes, state: State::Claimed, ..record },
+            identity: candidate.identity,
+            last_word: candidate.last_word,
+            several_feeds: candidate.feed == FeedMatch::Several,
+            resumed: false,
+        };
+        // A lane that is gone has said why itself.
+        let _ = self.lane.send(Pending::begin(&self.site, self.issuer, arrival));
+        Ok(true)
+    }
+
+    async fn copy(&self, candidate: &Candidate, record: &FileRecord) -> Result<Copied, Trouble> {
+        let (inbound, work) = (self.issuer().inbound.clone(), self.site.work.clone());
+        let (candidate, id) = (candidate.clone(), record.no.to_string());
+        let file_bytes_max = self.site.limits.file_bytes_max;
+        blocking(move || Ok(intake::claim(&inbound, &candidate, &work, &id, file_bytes_max)?)).await
+    }
+}
+
+/// The inbox of an issuer, for post and lane.
+pub(super) fn inbox(issuer: &Issuer, settle: Duration, stalled: Duration) -> Result<SharedInbox, Fatal> {
+    let feeds = issuer
+        .feeds
+        .iter()
+        .map(|feed| FeedRule { name: feed.name.clone(), files: feed.files.clone(), done_marker: feed.done_marker })
+        .collect();
+    let options = intake::Options { inbound: issuer.inbound.clone(), feeds, settle, stalled };
+    Ok(Arc::new(Mutex::new(Inbox::new(options).map_err(|error| Fatal(error.to_string()))?)))
+}
+
+/// The stem that a name gives (`files.md` §2): one sealing suffix off its end, then one format suffix.
+fn stem(name: &str) -> &str {
+    let cut = |name: &'_ str, suffixes: &[&str]| -> usize {
+        suffixes.iter().find(|suffix| name.len() > suffix.len() && name.ends_with(*suffix)).map_or(0, |it| it.len())
+    };
+    let opened = &name[..name.len() - cut(name, &[".jwe", ".pgp", ".gpg", ".asc"])];
+    &opened[..opened.len() - cut(opened, &[".csv", ".jsonl", ".json"])]
+}
+
+pub(super) fn identity_text(identity: &Identity) -> String {
+    serde_json::to_string(identity).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stem;
+
+    #[test]
+    fn a_stem_loses_one_sealing_and_one_format_suffix() {
+        assert_eq!(stem("ACME_PAYCARDS_20261120_1.csv.jwe"), "ACME_PAYCARDS_20261120_1");
+        assert_eq!(stem("A.csv"), "A");
+        assert_eq!(stem("A.jwe"), "A");
+        assert_eq!(stem("A.jwe.csv"), "A.jwe");
+        assert_eq!(stem("A.csv.csv.jwe"), "A.csv");
+        assert_eq!(stem("jwe"), "jwe");
+    }
+}

@@ -1,0 +1,137 @@
+//! Pass 1: opens the copy and reads the whole of it, before anything of it is used.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::model::{Code, EnvelopeKind, Limits, Refusal};
+use crate::open::{self, Keyring, Opened};
+use crate::parse::{self, Controls, Proven, Survey};
+use crate::services::Definition;
+
+use super::patience::{Trouble, refusal_or_trouble};
+use super::site::{Feed, Settings};
+
+const READ_BYTES: usize = 256 << 10;
+
+/// What pass 1 found.
+pub(super) enum Proof {
+    /// The file is whole and as its feed says.
+    Whole { opened: Opened, proven: Proven },
+    /// It is turned away; with what was learnt of its envelope.
+    Refused { refusal: Refusal, envelope: Option<EnvelopeKind>, key_id: Option<String> },
+}
+
+/// The rules that pass 1 applies: the feed's as they are now, or as they were when the file was accepted.
+pub(super) struct Rules<'a> {
+    pub(super) issuer: &'a str,
+    pub(super) service: &'static Definition,
+    pub(super) open: &'a open::Options,
+    pub(super) keyring: &'a Keyring,
+    pub(super) parse: parse::Options,
+}
+
+impl<'a> Rules<'a> {
+    pub(super) fn of_feed(issuer: &'a str, feed: &'a Feed, limits: &Limits) -> Self {
+        Self {
+            issuer,
+            service: feed.service,
+            open: &feed.open,
+            keyring: &feed.keyring,
+            parse: parse::Options {
+                limits: limits.clone(),
+                delimiter: feed.delimiter,
+                controls: feed.controls,
+                columns: feed.service.columns,
+                issuer: issuer.to_owned(),
+                service: feed.service.view.service,
+                environment: feed.environment,
+            },
+        }
+    }
+
+    /// The same, with what was fixed for the file when it was accepted.
+    pub(super) fn fixed(mut self, settings: &Settings) -> Self {
+        self.parse.delimiter = settings.delimiter;
+        self.parse.controls = if settings.controls_required { Controls::Required } else { Controls::Optional };
+        self.parse.environment = settings.environment;
+        self
+    }
+}
+
+/// Reads the copy once, from its envelope to its trailer.
+pub(super) fn prove(copy: &Path, rules: Rules<'_>) -> Result<Proof, Trouble> {
+    let opened = match open::open(File::open(copy)?, rules.open, rules.keyring) {
+        Ok(opened) => opened,
+        Err(error) => {
+            return Ok(Proof::Refused { refusal: refusal_or_trouble(error)?, envelope: None, key_id: None });
+        }
+    };
+    let refused = |refusal| Proof::Refused {
+        refusal,
+        envelope: Some(opened.envelope()),
+        key_id: opened.key_id().map(str::to_owned),
+    };
+    let mut survey = Survey::new(rules.parse);
+    let mut plaintext = match opened.plaintext() {
+        Ok(plaintext) => plaintext,
+        Err(error) => return Ok(refused(refusal_or_trouble(error)?)),
+    };
+    let mut buffer = Zeroizing::new(vec![0_u8; READ_BYTES]);
+    loop {
+        // A failure of the envelope comes before anything that the text says, so the survey is not asked before the end.
+        match plaintext.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => survey.push(&buffer[..count]),
+            Err(error) => return Ok(refused(refusal_or_trouble(error)?)),
+        }
+    }
+    match survey.finish() {
+        Ok(proven) => Ok(Proof::Whole { opened, proven }),
+        Err(refusal) => Ok(refused(refusal)),
+    }
+}
+
+/// Whether the copy still has the hash that it was claimed with.
+pub(super) fn copy_is_unchanged(copy: &Path, sha256: &str) -> Result<bool, Trouble> {
+    let mut file = File::open(copy)?;
+    let mut hash = Sha256::new();
+    let mut buffer = Zeroizing::new(vec![0_u8; READ_BYTES]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            count => hash.update(&buffer[..count]),
+        }
+    }
+    Ok(hex(&hash.finalize()) == sha256)
+}
+
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+        text
+    })
+}
+
+/// The refusal of a file that no feed, or more than one, claims.
+pub(super) fn feed_unknown(several: bool) -> Refusal {
+    Refusal::new(
+        Code::FeedUnknown,
+        if several {
+            "the file's name matches more than one feed of this issuer; expected exactly one"
+        } else {
+            "the file's name matches no feed of this issuer; expected exactly one"
+        },
+    )
+}
+
+/// The refusal of a file over the limit.
+pub(super) fn too_large(bytes_max: u64) -> Refusal {
+    Refusal::new(Code::FileTooLarge, format!("the file is larger than the {bytes_max} bytes that are taken"))
+}

@@ -1,0 +1,38 @@
+//! Seals answers for an issuer's reply key: joins the report stage's seam to the JWE sealer.
+
+use std::io::{self, Write};
+
+use crate::open::{Recipient, Sealer};
+use crate::report::{Draft, Seal, SealedWrite};
+
+/// A reply key at work.
+pub(super) struct ReplySeal(pub(super) Recipient);
+
+struct Sealing(Sealer<Draft>);
+
+impl Seal for ReplySeal {
+    fn extension(&self) -> &'static str {
+        ".jwe"
+    }
+
+    fn seal<'a>(&'a self, draft: Draft) -> io::Result<Box<dyn SealedWrite + 'a>> {
+        let sealer = Sealer::new(&self.0, draft).map_err(io::Error::other)?;
+        Ok(Box::new(Sealing(sealer)))
+    }
+}
+
+impl Write for Sealing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl SealedWrite for Sealing {
+    fn finish(self: Box<Self>) -> io::Result<Draft> {
+        self.0.finish()
+    }
+}

@@ -1,0 +1,162 @@
+//! What the pipeline works with, put together by the root from the configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::ledger::{Ledger, SequenceRule};
+use crate::model::{Clock, EnvelopeKind, Environment, Limits, ServiceName};
+use crate::open::{self, Keyring, Recipient};
+use crate::parse::Controls;
+use crate::register::{self, Stop};
+use crate::report::Outbox;
+use crate::services::Definition;
+use crate::services::reference::AccountRanges;
+use crate::vault::IssuerKeys;
+
+/// Everything that one daemon has in its hands.
+pub struct Site {
+    /// The durable account.
+    pub ledger: Arc<dyn Ledger>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// 32 bytes from the system's source of randomness, new ones each time.
+    pub entropy: fn() -> std::io::Result<Zeroizing<[u8; 32]>>,
+    /// The issuers, in configuration order.
+    pub issuers: Vec<Issuer>,
+    /// Copies of our own.
+    pub work: PathBuf,
+    /// Sealed originals of accepted files.
+    pub archive: PathBuf,
+    /// Refused files.
+    pub quarantine: PathBuf,
+    /// Bounds on what is taken in.
+    pub limits: Limits,
+    /// Whom a sender may ask, for acks.
+    pub contact: Option<String>,
+    /// Records in a chunk, for files accepted from now on.
+    pub chunk_records: usize,
+    /// How much is registered at once.
+    pub register: register::Options,
+    /// Account ranges for files accepted from now on.
+    pub ranges: Arc<AccountRanges>,
+    /// Their version.
+    pub ranges_digest: [u8; 32],
+    /// Files in pass 1 at a time.
+    pub proofs: Arc<Semaphore>,
+    /// The word to stop.
+    pub stop: Stop,
+    /// What this process has done so far.
+    pub progress: Arc<Progress>,
+}
+
+/// One issuer.
+pub struct Issuer {
+    /// Its id.
+    pub id: String,
+    /// Where its files come in.
+    pub inbound: PathBuf,
+    /// Where its answers go.
+    pub outbox: Outbox,
+    /// For whom its answers are sealed.
+    pub reply_key: Option<Recipient>,
+    /// The currencies it allows.
+    pub currencies: Option<Vec<String>>,
+    /// Its keys in the vault.
+    pub keys: Arc<IssuerKeys>,
+    /// Its feeds, in configuration order.
+    pub feeds: Vec<Feed>,
+}
+
+/// One feed.
+pub struct Feed {
+    /// Its name.
+    pub name: String,
+    /// Its files, as a glob.
+    pub files: String,
+    /// The service that it brings records for.
+    pub service: &'static Definition,
+    /// What may seal its files.
+    pub open: open::Options,
+    /// The keys that open them.
+    pub keyring: Keyring,
+    /// Between two cells.
+    pub delimiter: u8,
+    /// Whether control records are required.
+    pub controls: Controls,
+    /// TEST or PROD.
+    pub environment: Environment,
+    /// How its sequence numbers are kept.
+    pub sequence: SequenceRule,
+    /// How long an early file waits for the missing ones.
+    pub sequence_wait: Duration,
+    /// Whether a file waits for its marker.
+    pub done_marker: bool,
+}
+
+impl Issuer {
+    /// The feed of that name.
+    pub fn feed(&self, name: &str) -> Option<&Feed> {
+        self.feeds.iter().find(|feed| feed.name == name)
+    }
+}
+
+/// What is fixed for a file when it is accepted; kept in the ledger with it. Later changes of the configuration change none of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Settings {
+    pub(super) version: u32,
+    pub(super) service: ServiceName,
+    pub(super) environment: Environment,
+    pub(super) envelope: EnvelopeKind,
+    pub(super) chunk_records: usize,
+    pub(super) delimiter: u8,
+    pub(super) controls_required: bool,
+    pub(super) currencies: Option<Vec<String>>,
+    pub(super) reply_key: Option<String>,
+    pub(super) ranges_digest: [u8; 32],
+    pub(super) key_epoch: u32,
+    pub(super) report_version: u32,
+}
+
+/// What this process has done so far, for exit codes, the status line and progress bars.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Arrivals that are in hand.
+    pub files_open: AtomicU64,
+    /// Files done.
+    pub files_done: AtomicU64,
+    /// Files refused.
+    pub files_refused: AtomicU64,
+    /// Files that wait for an operator.
+    pub files_held: AtomicU64,
+    /// Files that wait for their turn in a sequence.
+    pub files_waiting: AtomicU64,
+    /// Records of accepted files, registered or not yet.
+    pub records_accepted: AtomicU64,
+    /// Records committed.
+    pub records_done: AtomicU64,
+    /// Records rejected.
+    pub records_rejected: AtomicU64,
+}
+
+impl Progress {
+    /// Adds to a figure.
+    pub fn add(figure: &AtomicU64, count: u64) {
+        figure.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is in hand but files that wait for their sequence.
+    pub fn is_idle(&self) -> bool {
+        Self::read(&self.files_open) <= Self::read(&self.files_waiting)
+    }
+
+    /// Reads a figure.
+    pub fn read(figure: &AtomicU64) -> u64 {
+        figure.load(Ordering::Relaxed)
+    }
+}

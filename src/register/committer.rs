@@ -1,0 +1,135 @@
+//! The committer: takes prepared chunks in file order, as many as are ready, and commits them together.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::ledger::{Group, Ledger, LedgerError, Retry};
+use crate::model::FileNo;
+use crate::services::PreparedChunk;
+
+use super::workers::{Lines, Reading};
+use super::{Ended, Options, RegisterError, Stop, Watch};
+
+/// The longest pause between two tries of a commit.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+pub(super) struct Committer<'a> {
+    pub(super) no: FileNo,
+    pub(super) issuer: String,
+    pub(super) options: Options,
+    pub(super) ledger: &'a dyn Ledger,
+    pub(super) watching: &'a dyn Watch,
+    pub(super) stop: &'a Stop,
+}
+
+impl Committer<'_> {
+    pub(super) async fn run(&mut self, lines: Lines) -> Result<Ended, RegisterError> {
+        let Lines { prepared, reader } = lines;
+        let mut turns = Turns { lines: prepared, next: 0 };
+        loop {
+            let mut group = self.gather(&mut turns).await;
+            if group.is_empty() {
+                break;
+            }
+            let records = group.iter().map(|chunk| chunk.rows.len() as u64).sum();
+            if !self.commit(&mut group).await? {
+                return Ok(Ended::Stopped);
+            }
+            self.watching.committed(records);
+        }
+        match reader.await {
+            // The reader has dealt out everything, so a line that ended before the file did lost a worker.
+            Ok(Ok(Reading::Whole)) if turns.all_ended().await => Ok(Ended::Whole),
+            Ok(Ok(Reading::Stopped)) => Ok(Ended::Stopped),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(Reading::Whole)) | Err(_) => Err(RegisterError::WorkerLost),
+        }
+    }
+
+    /// The next group: as many chunks as are ready, up to the largest group; fewer than are worth a commit only when the file
+    /// ends or the wait is over. Empty at the end.
+    async fn gather(&self, turns: &mut Turns) -> Vec<PreparedChunk> {
+        let mut group = Vec::new();
+        let mut records = 0;
+        let wait = tokio::time::sleep(self.options.group_wait);
+        tokio::pin!(wait);
+        while records < self.options.group_records_max {
+            let next = match turns.ready() {
+                Some(chunk) => Some(chunk),
+                None if records >= self.options.group_records_min => None,
+                None if group.is_empty() => turns.next().await,
+                None => tokio::select! {
+                    biased;
+                    next = turns.next() => next,
+                    () = &mut wait => None,
+                },
+            };
+            let Some(chunk) = next else { break };
+            records += chunk.rows.len();
+            group.push(chunk);
+        }
+        group
+    }
+
+    /// Commits, and tries again while the world is broken. `false`: told to stop before it healed.
+    async fn commit(&self, group: &mut [PreparedChunk]) -> Result<bool, RegisterError> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let error = match self.attempt(group).await {
+                Ok(()) => return Ok(true),
+                Err(error) => error,
+            };
+            if error.retry() == Retry::Never {
+                return Err(error.into());
+            }
+            self.watching.trouble(&error, pause);
+            if self.stop.said() {
+                return Ok(false);
+            }
+            self.stop.within(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+            // The outcome of a commit that failed can be unknown: what is in the ledger decides.
+            match self.ledger.standing(self.no).await {
+                Ok(standing) if group.last().is_some_and(|chunk| standing.chunks > chunk.index) => return Ok(true),
+                _ => {}
+            }
+        }
+    }
+
+    async fn attempt(&self, group: &mut [PreparedChunk]) -> Result<(), LedgerError> {
+        self.ledger.commit(Group { no: self.no, issuer: &self.issuer, chunks: group }).await
+    }
+}
+
+/// The workers' channels, asked in turn.
+struct Turns {
+    lines: Vec<mpsc::Receiver<PreparedChunk>>,
+    next: usize,
+}
+
+impl Turns {
+    /// The next chunk in file order, if it is ready.
+    fn ready(&mut self) -> Option<PreparedChunk> {
+        let chunk = self.lines.get_mut(self.next)?.try_recv().ok()?;
+        self.next = (self.next + 1) % self.lines.len();
+        Some(chunk)
+    }
+
+    /// The next chunk in file order; `None` at the end. Nothing is lost if the wait is given up.
+    async fn next(&mut self) -> Option<PreparedChunk> {
+        let chunk = self.lines.get_mut(self.next)?.recv().await?;
+        self.next = (self.next + 1) % self.lines.len();
+        Some(chunk)
+    }
+
+    /// Whether every line has ended; one that still holds a chunk means that an earlier one lost its own.
+    async fn all_ended(&mut self) -> bool {
+        for line in &mut self.lines {
+            if line.recv().await.is_some() {
+                return false;
+            }
+        }
+        true
+    }
+}

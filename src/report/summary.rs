@@ -1,0 +1,78 @@
+//! `STEM.summary.json`: the account of a file, written last of all; its presence means done. Holds no card data and
+//! stays plain.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::{Code, FileRecord, ServiceName, Tally, Timestamp};
+
+use super::Outbound;
+
+/// What the summary of a file with this stem is called.
+pub fn name(stem: &str) -> String {
+    format!("{stem}.summary.json")
+}
+
+/// The summary's bytes; `outbound` lists every other file that went out for this one, the ack among them.
+pub fn content(record: &FileRecord, tally: &Tally, codes: &BTreeMap<Code, u64>, outbound: &[Outbound]) -> Vec<u8> {
+    let header = record.header.as_ref();
+    let records = tally.records();
+    super::json(&Summary {
+        file: &record.name,
+        issuer: &record.issuer,
+        service: record.service,
+        batch_id: header.map(|header| header.batch_id.as_str()),
+        sequence: header.and_then(crate::model::Header::sequence),
+        records,
+        outcomes: Outcomes {
+            registered: tally.registered,
+            already_registered: tally.already_registered,
+            deregistered: tally.deregistered,
+            enrolled: tally.enrolled,
+            rejected: tally.rejected,
+        },
+        codes,
+        received_at: record.received_at.to_string(),
+        accepted_at: record.accepted_at.map(|at| at.to_string()),
+        started_at: record.started_at.map(|at| at.to_string()),
+        finished_at: record.finished_at.map(|at| at.to_string()),
+        records_per_second: records_per_second(records, record.started_at, record.finished_at),
+        outbound,
+    })
+}
+
+/// Whole records a second. `None` where a time is unknown or the clock went back; what took no time took a millisecond.
+fn records_per_second(records: u64, started: Option<Timestamp>, finished: Option<Timestamp>) -> Option<u64> {
+    let took_ms = u64::try_from(finished?.0.checked_sub(started?.0)?).ok()?.max(1);
+    u64::try_from(u128::from(records) * 1000 / u128::from(took_ms)).ok()
+}
+
+/// Keys and their order are the contract.
+#[derive(Serialize)]
+struct Summary<'a> {
+    file: &'a str,
+    issuer: &'a str,
+    service: Option<ServiceName>,
+    batch_id: Option<&'a str>,
+    sequence: Option<u64>,
+    records: u64,
+    outcomes: Outcomes,
+    codes: &'a BTreeMap<Code, u64>,
+    received_at: String,
+    accepted_at: Option<String>,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+    records_per_second: Option<u64>,
+    outbound: &'a [Outbound],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct Outcomes {
+    registered: u64,
+    already_registered: u64,
+    deregistered: u64,
+    enrolled: u64,
+    rejected: u64,
+}

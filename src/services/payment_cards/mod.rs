@@ -1,0 +1,124 @@
+//! payment-cards: Mastercard Carbon Calculator, *Add Payment Cards*, file by file.
+//!
+//! A REGISTER brings a PAN and gets a `paymentCardId`; a DELETE brings a `paymentCardId` and takes the card out. PANs must lie in
+//! a range the issuer owns for this service. Source of the rules: the public API's reference (formats, error codes, at most 100 cards
+//! a call) and `services.md` §1.
+
+mod fold;
+mod rules;
+
+use crate::model::{Cells, Columns, Masked, RecordRow, ServiceName, View};
+use crate::vault::{Fingerprint, SealedPan, uuid_text};
+
+use super::Definition;
+
+pub use fold::{Card, Change, Difference, Holding, Register, fold, settle};
+
+/// The service, as the pipeline knows it.
+pub const DEFINITION: Definition = Definition {
+    columns: &COLUMNS,
+    view: View {
+        service: ServiceName::PaymentCards,
+        recon_columns: &["payment_card_id", "status"],
+        field_names: COLUMNS.names,
+        own_cells,
+    },
+    judge: rules::judge,
+};
+
+/// Indices into [`COLUMNS`].
+pub mod column {
+    /// The sender's reference.
+    pub const RECORD_REF: u8 = 0;
+    /// REGISTER or DELETE.
+    pub const ACTION: u8 = 1;
+    /// The card number.
+    pub const PAN: u8 = 2;
+    /// ISO 4217.
+    pub const CURRENCY: u8 = 3;
+    /// For DELETE.
+    pub const CARD_ID: u8 = 4;
+}
+
+/// The inbound columns. A file of deletions alone needs neither `pan` nor `card_base_currency`.
+pub const COLUMNS: Columns = Columns {
+    names: &["record_ref", "action", "pan", "card_base_currency", "payment_card_id"],
+    missing: |present| {
+        let has = |column: u8| present.get(usize::from(column)).copied().unwrap_or(false);
+        let deletions = has(column::ACTION) && has(column::CARD_ID);
+        [column::RECORD_REF, column::PAN, column::CURRENCY]
+            .into_iter()
+            .find(|&wanted| !has(wanted) && (wanted == column::RECORD_REF || !deletions))
+            .map(usize::from)
+    },
+};
+
+/// A payment card's identifier: a UUID of version 8.
+pub type CardId = [u8; 16];
+
+/// What a record asks of the register.
+#[derive(Clone)]
+pub struct Effect {
+    /// The record's place in its chunk.
+    pub position: usize,
+    /// What it asks.
+    pub ask: Ask,
+}
+
+/// What can be asked.
+#[derive(Clone)]
+pub enum Ask {
+    /// Add a card.
+    Register(Box<NewCard>),
+    /// Say whether a PAN in no range is registered all the same (a range given up since): the duplicate rule comes before the range rule.
+    Lookup(Fingerprint),
+    /// Take a card out.
+    Delete(CardId),
+}
+
+/// A card to be added, with everything its rows need.
+#[derive(Clone)]
+pub struct NewCard {
+    /// How the issuer finds the PAN again.
+    pub fingerprint: Fingerprint,
+    /// The key of the PAN's row, if this record is the first to bring it.
+    pub pan_id: i64,
+    /// The PAN, sealed for that row.
+    pub sealed: SealedPan,
+    /// The epoch it is sealed under.
+    pub epoch: u32,
+    /// What may be shown of it.
+    pub masked: Masked,
+    /// The identifier it gets.
+    pub card_id: CardId,
+}
+
+/// A row's own bytes: one byte for the status, then the identifier; nothing where no id is given away.
+mod own {
+    pub(super) const ACTIVE: u8 = 1;
+    pub(super) const DELETED: u8 = 2;
+}
+
+fn packed(status: u8, card_id: &CardId) -> Box<[u8]> {
+    let mut bytes = [status; 17];
+    bytes[1..].copy_from_slice(card_id);
+    Box::new(bytes)
+}
+
+fn own_cells(row: &RecordRow, cell: &mut Cells<'_>) {
+    let unpacked = row.own.split_first().and_then(|(status, id)| Some((*status, <&CardId>::try_from(id).ok()?)));
+    match unpacked {
+        Some((status, id)) => {
+            cell(&uuid_text(id));
+            cell(match status {
+                own::ACTIVE => "ACTIVE",
+                own::DELETED => "DELETED",
+                _ => "",
+            });
+        }
+        None => {
+            cell("");
+            cell("");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! `account_ranges.csv`: which card numbers are an issuer's own, service by service.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::model::ServiceName;
+
+use super::table::{self, Mistake, check_issuer, is_made_of};
+
+const COLUMNS: [&str; 7] = ["issuer", "cid", "ica", "country", "low", "high", "services"];
+
+/// Digits that numbers are compared by: the most a card number has.
+const DIGITS: usize = 19;
+
+/// The account ranges of all issuers.
+#[derive(Clone, Debug, Default)]
+pub struct AccountRanges {
+    ranges: Vec<AccountRange>,
+    /// What each issuer owns, service by service in the order of [`ServiceName::ALL`].
+    owned: BTreeMap<String, [IssuerRanges; ServiceName::ALL.len()]>,
+}
+
+/// A line of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRange {
+    /// Whose it is.
+    pub issuer: String,
+    /// The customer id, as given; may be empty.
+    pub cid: String,
+    /// The interbank card association number, as given; may be empty.
+    pub ica: String,
+    /// ISO 3166, two or three letters, as given; may be empty.
+    pub country: String,
+    /// The lowest number, 11 to 19 digits as given.
+    pub low: String,
+    /// The highest number, 11 to 19 digits as given.
+    pub high: String,
+    /// What it may be used for.
+    pub services: Vec<ServiceName>,
+}
+
+impl AccountRanges {
+    /// Reads and checks the whole file. Ranges may lie in one another and overlap.
+    pub fn parse(csv: &[u8]) -> Result<Self, Vec<Mistake>> {
+        let (rows, mut mistakes) = table::read(csv, COLUMNS);
+        let mut ranges = Vec::with_capacity(rows.len());
+        let mut seen: HashMap<(String, ServiceName, Interval), u64> = HashMap::new();
+        for row in rows {
+            let line = row.line;
+            match check(row) {
+                Err(found) => mistakes.extend(found),
+                Ok((range, interval)) => {
+                    let repeated = range.services.iter().find_map(|&service| {
+                        let first = seen.insert((range.issuer.clone(), service, interval), line)?;
+                        Some(format!("The range repeats that of line {first} for {service}."))
+                    });
+                    mistakes.extend(repeated.map(|sentence| Mistake::new(line, Some("low"), sentence)));
+                    ranges.push((range, interval));
+                }
+            }
+        }
+        if !mistakes.is_empty() {
+            mistakes.sort_by_key(|mistake| mistake.line);
+            return Err(mistakes);
+        }
+        let mut owned: BTreeMap<String, [Vec<Interval>; ServiceName::ALL.len()]> = BTreeMap::new();
+        for (range, interval) in &ranges {
+            let services = owned.entry(range.issuer.clone()).or_default();
+            for (of_service, name) in services.iter_mut().zip(ServiceName::ALL) {
+                if range.services.contains(&name) {
+                    of_service.push(*interval);
+                }
+            }
+        }
+        Ok(Self {
+            ranges: ranges.into_iter().map(|(range, _)| range).collect(),
+            owned: owned.into_iter().map(|(issuer, services)| (issuer, services.map(IssuerRanges::new))).collect(),
+        })
+    }
+
+    /// The issuers that own a range, each once, in alphabetical order.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.owned.keys().map(String::as_str)
+    }
+
+    /// An issuer's ranges for a service, in the order of the file.
+    pub fn ranges_of<'a>(&'a self, issuer: &'a str, service: ServiceName) -> impl Iterator<Item = &'a AccountRange> {
+        self.ranges.iter().filter(move |range| range.issuer == issuer && range.services.contains(&service))
+    }
+
+    /// What an issuer owns for a service; shares what it refers to, so that each worker may have its own.
+    pub fn for_issuer(&self, issuer: &str, service: ServiceName) -> IssuerRanges {
+        let services = self.owned.get(issuer).map(|services| services.iter().zip(ServiceName::ALL));
+        services
+            .into_iter()
+            .flatten()
+            .find(|(_, name)| *name == service)
+            .map(|(owned, _)| owned.clone())
+            .unwrap_or_default()
+    }
+
+    /// Whether a card number lies in a range of this issuer for this service.
+    pub fn contains(&self, issuer: &str, service: ServiceName, pan: &[u8]) -> bool {
+        self.for_issuer(issuer, service).contains(pan)
+    }
+}
+
+/// What one issuer owns for one service.
+#[derive(Clone, Debug, Default)]
+pub struct IssuerRanges {
+    /// Ranges that lie in no other, by their low end; so their high ends rise too.
+    outermost: Arc<[Interval]>,
+}
+
+impl IssuerRanges {
+    fn new(mut intervals: Vec<Interval>) -> Self {
+        intervals.sort_unstable_by_key(|interval| (interval.low, std::cmp::Reverse(interval.high)));
+        let mut outermost: Vec<Interval> = Vec::with_capacity(intervals.len());
+        for interval in intervals {
+            // Neighbours are not joined: a short number stands for many long ones, which must lie in one range together.
+            if outermost.last().is_none_or(|last| interval.high > last.high) {
+                outermost.push(interval);
+            }
+        }
+        Self { outermost: outermost.into() }
+    }
+
+    /// Whether a card number of 1 to 19 digits lies in one of the ranges. Anything else lies in none.
+    pub fn contains(&self, pan: &[u8]) -> bool {
+        let Some(pan) = Interval::of(pan, pan) else { return false };
+        // Of the ranges that begin low enough the last reaches highest.
+        let after = self.outermost.partition_point(|range| range.low <= pan.low);
+        after.checked_sub(1).and_then(|at| self.outermost.get(at)).is_some_and(|range| pan.high <= range.high)
+    }
+
+    /// Whether nothing is owned.
+    pub fn is_empty(&self) -> bool {
+        self.outermost.is_empty()
+    }
+}
+
+/// Ends of a range, both inside, as numbers of 19 digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Interval {
+    low: u64,
+    high: u64,
+}
+
+impl Interval {
+    /// Pads the low end with 0 and the high end with 9; 19 digits always fit.
+    fn of(low: &[u8], high: &[u8]) -> Option<Self> {
+        Some(Self { low: padded(low, 0)?, high: padded(high, 9)? })
+    }
+}
+
+fn padded(digits: &[u8], pad: u64) -> Option<u64> {
+    if !(1..=DIGITS).contains(&digits.len()) {
+        return None;
+    }
+    let mut number = 0;
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + u64::from(digit);
+    }
+    Some((digits.len()..DIGITS).fold(number, |number, _| number * 10 + pad))
+}
+
+fn check(row: table::Row<{ COLUMNS.len() }>) -> Result<(AccountRange, Interval), Vec<Mistake>> {
+    let line = row.line;
+    let [issuer, cid, ica, country, low, high, services] = row.cells;
+    let mut mistakes = Vec::from_iter(check_issuer(line, &issuer));
+    let mut wrong = |column, sentence: String| mistakes.push(Mistake::new(line, Some(column), sentence));
+    for (column, cell) in [("cid", &cid), ("ica", &ica)] {
+        if !is_made_of(cell, 0..=32, |byte| byte.is_ascii_alphanumeric()) {
+            wrong(column, "The id is malformed; expected are at most 32 letters and digits.".to_owned());
+        }
+    }
+    if !country.is_empty() && !is_made_of(&country, 2..=3, |byte| byte.is_ascii_alphabetic()) {
+        wrong(
+            "country",
+            "The country is malformed; expected are two or three letters of ISO 3166, or nothing.".to_owned(),
+        );
+    }
+    let mut is_bound = |column, cell: &str| {
+        let is_bound = is_made_of(cell, 11..=DIGITS, |byte| byte.is_ascii_digit());
+        if !is_bound {
+            wrong(column, "The bound is malformed; expected are 11 to 19 digits.".to_owned());
+        }
+        is_bound
+    };
+    let (low_is, high_is) = (is_bound("low", &low), is_bound("high", &high));
+    let interval = Interval::of(low.as_bytes(), high.as_bytes());
+    if low_is && high_is && interval.is_none_or(|interval| interval.low > interval.high) {
+        wrong("low", "The range is empty: its low end lies above its high end.".to_owned());
+    }
+    let mut known = Vec::new();
+    for name in services.split('|') {
+        match name.parse::<ServiceName>() {
+            Ok(service) if !known.contains(&service) => known.push(service),
+            Ok(service) => wrong("services", format!("{service} stands twice.")),
+            Err(()) => {
+                let names = ServiceName::ALL.map(ServiceName::as_str).join(", ");
+                wrong("services", format!("A service is not known; expected are any of {names}, separated by |."));
+            }
+        }
+    }
+    match interval {
+        Some(interval) if mistakes.is_empty() => {
+            Ok((AccountRange { issuer, cid, ica, country, low, high, services: known }, interval))
+        }
+        _ => Err(mistakes),
+    }
+}
+
+#[cfg(test)]
+mod tests;
