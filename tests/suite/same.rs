@@ -14,7 +14,7 @@ fn tangled(batch: &str, ids: &[String]) -> CsvFile {
                 5 => file.register(&record_ref, &pan::pan(pan::ACME, 91, n / 2), "EUR"),
                 6 => file.row(format!("{record_ref},,5.23E+15,EURO,")),
                 7 if n % 20 == 7 => file.delete(&record_ref, &ids[usize::try_from(n).unwrap() / 20]),
-                8 => file.register(&record_ref, &pan::pan(pan::ACME, 90, n / 20), "USD"),
+                8 => file.register(&record_ref, &pan::pan(pan::ACME, 90, 99 - n / 20), "USD"),
                 _ => file.register(&record_ref, &pan::pan(pan::ACME, 91, n), "EUR"),
             };
         }

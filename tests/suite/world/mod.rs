@@ -161,7 +161,6 @@ impl World {
     pub(crate) fn daemon_unready(&self) -> Running {
         let path = self.at(&format!("notify-{}.sock", self.runs.get()));
         let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_nonblocking(true).unwrap();
         self.start(&["run", "--config", "nightdrop.toml"], Some((path, socket)))
     }
 

@@ -5,6 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -100,8 +101,7 @@ pub(crate) struct Running {
     said: PathBuf,
     since: Instant,
     peak_bytes: u64,
-    notify: Option<UnixDatagram>,
-    notified: String,
+    notified: Arc<Mutex<String>>,
 }
 
 impl Running {
@@ -110,7 +110,11 @@ impl Running {
         let file = |extension: &str| Stdio::from(File::create(said.with_extension(extension)).unwrap());
         command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err"));
         let child = command.spawn().unwrap_or_else(|problem| panic!("{command:?}: {problem}"));
-        Self { child, said, since: now(), peak_bytes: 0, notify, notified: String::new() }
+        let notified = Arc::default();
+        if let Some(socket) = notify {
+            listen(socket, &notified);
+        }
+        Self { child, said, since: now(), peak_bytes: 0, notified }
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -154,15 +158,8 @@ impl Running {
     }
 
     /// All it said to the notify socket so far.
-    pub(crate) fn notified(&mut self) -> &str {
-        let mut message = [0; 4096];
-        if let Some(socket) = &self.notify {
-            while let Ok(bytes) = socket.recv(&mut message) {
-                self.notified.push_str(&String::from_utf8_lossy(&message[..bytes]));
-                self.notified.push('\n');
-            }
-        }
-        &self.notified
+    pub(crate) fn notified(&self) -> String {
+        self.notified.lock().unwrap().clone()
     }
 
     /// Waits until it says that it is ready.
@@ -191,6 +188,23 @@ impl Running {
             peak_bytes: self.peak_bytes,
         }
     }
+}
+
+/// Takes in what is said to the notify socket, for as long as somebody can ask for it. A socket that nobody reads fills
+/// up, and then stops the daemon: no supervisor does that.
+fn listen(socket: UnixDatagram, notified: &Arc<Mutex<String>>) {
+    let heard = Arc::downgrade(notified);
+    socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    std::thread::spawn(move || {
+        let mut message = [0; 4096];
+        while let Some(heard) = heard.upgrade() {
+            if let Ok(bytes) = socket.recv(&mut message) {
+                let mut heard = heard.lock().unwrap();
+                heard.push_str(&String::from_utf8_lossy(&message[..bytes]));
+                heard.push('\n');
+            }
+        }
+    });
 }
 
 impl Drop for Running {
