@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Retry;
 
 fn token() -> String {
     josekit_token("RSA-OAEP-256", "A256GCM", &[], &RSA, b"HDR,1,ACME")
