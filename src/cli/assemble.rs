@@ -72,9 +72,8 @@ pub(super) fn entropy() -> io::Result<Zeroizing<[u8; 32]>> {
 pub(super) async fn assemble(config: &Config, surroundings: &Surroundings) -> Result<Arc<Site>, Unfit> {
     let kek = read_kek(config, surroundings)?;
     let ranges_csv = read(&config.reference.account_ranges)?;
-    let ranges = AccountRanges::parse(&ranges_csv).map_err(|mistakes| {
-        mistaken(&config.reference.account_ranges, mistakes.iter().map(ToString::to_string))
-    })?;
+    let ranges = AccountRanges::parse(&ranges_csv)
+        .map_err(|mistakes| mistaken(&config.reference.account_ranges, mistakes.iter().map(ToString::to_string)))?;
     let products_csv = config.reference.card_products.as_deref().map(read).transpose()?;
     if let (Some(path), Some(csv)) = (&config.reference.card_products, &products_csv) {
         CardProducts::parse(csv).map_err(|mistakes| mistaken(path, mistakes.iter().map(ToString::to_string)))?;
@@ -151,7 +150,8 @@ fn mistaken(path: &Path, mistakes: impl Iterator<Item = String>) -> Unfit {
 
 fn read_kek(config: &Config, surroundings: &Surroundings) -> Result<KeyEncryptionKey, Unfit> {
     let key = "vault.key_encryption_key";
-    let text = config.key_encryption_key.read(surroundings).map_err(|error| Unfit::config(format!("{key}: {error}")))?;
+    let text =
+        config.key_encryption_key.read(surroundings).map_err(|error| Unfit::config(format!("{key}: {error}")))?;
     KeyEncryptionKey::from_hex(&text).map_err(|error| Unfit::config(format!("{key}: {error}")))
 }
 
@@ -222,8 +222,9 @@ fn assemble_feed(feed: &config::Feed, surroundings: &Surroundings) -> Result<Fee
     if feed.envelopes.contains(&EnvelopeKind::None) {
         telemetry::plaintext_feed(&feed.name);
     }
-    let service = services::definition(feed.service)
-        .ok_or_else(|| Unfit::config(format!("feed {}: service {} is not served by this version", feed.name, feed.service)))?;
+    let service = services::definition(feed.service).ok_or_else(|| {
+        Unfit::config(format!("feed {}: service {} is not served by this version", feed.name, feed.service))
+    })?;
     Ok(Feed {
         name: feed.name.clone(),
         files: feed.files.clone(),

@@ -1,3 +1,5 @@
 //! temp
 use super::*;
-pub(super) fn explain(_: &str, _: bool) -> ExitCode { ExitCode::Ok }
+pub(super) fn explain(_: &str, _: bool) -> ExitCode {
+    ExitCode::Ok
+}

@@ -209,7 +209,7 @@ fn time_of_day(text: &str) -> Result<TimeOfDay, String> {
 
 impl TimeOfDay {
     /// From `now` to the next time the clock shows this.
-    fn from_now(self, clock: &dyn Clock) -> Duration {
+    fn until(self, clock: &dyn Clock) -> Duration {
         const DAY_MS: i64 = 86_400_000;
         let until = i64::from(self.0) * 60_000 - clock.now().0.rem_euclid(DAY_MS);
         Duration::from_millis(u64::try_from(until.rem_euclid(DAY_MS)).unwrap_or(0))
@@ -231,7 +231,7 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
     let done = match cli.command {
         Command::Run { config } => Ok(run::run(&config, Until::Told, surroundings, log_filter)),
         Command::Once { config, deadline } => {
-            let until = Until::Done(deadline.map(|time| time.from_now(&SystemClock)));
+            let until = Until::Done(deadline.map(|time| time.until(&SystemClock)));
             Ok(run::run(&config, until, surroundings, log_filter))
         }
         Command::Demo { records, dir } => demo::demo(records, dir.as_deref(), log_filter),
@@ -262,7 +262,10 @@ fn load(file: &Path) -> Result<Config, ExitCode> {
             eprintln!("{}: {problem}", file.display());
         }
         let count = problems.len();
-        eprintln!("nightdrop: {count} problem{} in the configuration; nothing was started", if count == 1 { "" } else { "s" });
+        eprintln!(
+            "nightdrop: {count} problem{} in the configuration; nothing was started",
+            if count == 1 { "" } else { "s" }
+        );
         ExitCode::Usage
     })
 }

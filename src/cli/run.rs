@@ -135,7 +135,9 @@ pub(super) async fn work(site: &Arc<Site>, config: &Config, until: Until) -> Res
         let open = site.ledger.open_files().await.map_err(|error| Fatal(error.to_string()))?;
         let known: Vec<String> = left.iter().map(|(name, _)| name.clone()).collect();
         left.extend(
-            open.into_iter().map(|(record, _)| (record.name, "is not finished")).filter(|(name, _)| !known.contains(name)),
+            open.into_iter()
+                .map(|(record, _)| (record.name, "is not finished"))
+                .filter(|(name, _)| !known.contains(name)),
         );
     }
     site.ledger.close().await.map_err(|error| Fatal(error.to_string()))?;

@@ -77,10 +77,7 @@ fn pour(mut from: impl FnMut(&mut [u8]) -> anyhow::Result<usize>, to: &mut dyn W
 }
 
 /// To stdout, or to a file that appears under its name only when it is whole: it may lie in an inbound directory.
-fn write_to(
-    out: Option<&Path>,
-    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+fn write_to(out: Option<&Path>, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let Some(out) = out else {
         let mut stdout = io::stdout().lock();
         write(&mut stdout)?;

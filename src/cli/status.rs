@@ -146,7 +146,17 @@ fn print(running: bool, store: &Path, overview: &Overview) {
 pub(super) fn table<'a>(files: impl Iterator<Item = &'a (FileRecord, Tally)>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["file", "state", "decision", "code", "records", "registered", "already", "deregistered", "rejected"]);
+    table.set_header([
+        "file",
+        "state",
+        "decision",
+        "code",
+        "records",
+        "registered",
+        "already",
+        "deregistered",
+        "rejected",
+    ]);
     for (record, tally) in files {
         let known = record.records.is_some();
         let figure = |figure: u64| if known { figure.to_string() } else { String::new() };

@@ -4,14 +4,17 @@
 //! environment, opens no key and touches no directory: [`check`] looks at the world, and only when asked. No stage
 //! imports it; the root hands each part the values that are its own.
 
-
+pub mod check;
 mod decide;
 mod decided;
 
+mod places;
 mod problem;
 mod quantity;
 mod reader;
 mod secret;
+#[cfg(test)]
+mod tests;
 mod written;
 
 use std::fs;
@@ -21,7 +24,6 @@ use toml::de::DeTable;
 
 pub use decided::{Config, Controls, Daemon, Feed, Format, Issuer, Reference, Sequence, Store};
 pub use problem::Problem;
-pub(crate) use reader::nearest;
 pub use secret::SecretSource;
 
 use reader::{Document, Place, Section};

@@ -13,13 +13,16 @@ pub(super) fn duration(value: &Value<'_>, low: Duration) -> Option<Duration> {
         Some(_) => "", // A bare number has no unit, whatever it is.
         None => value.raw()?,
     };
-    let found = value.checked(parse_duration(text).ok_or(
-        "expected a duration with its unit: ms, s, m, h or d, such as \"250ms\", \"5s\" or \"10m\"",
-    ))?;
+    let found = value.checked(
+        parse_duration(text)
+            .ok_or("expected a duration with its unit: ms, s, m, h or d, such as \"250ms\", \"5s\" or \"10m\""),
+    )?;
     let inside = (low..=DURATION_MAX).contains(&found);
-    value.checked(inside.then_some(found).ok_or_else(|| {
-        format!("must be from {}ms to {}d", low.as_millis(), DURATION_MAX.as_secs() / 86_400)
-    }))
+    value.checked(
+        inside
+            .then_some(found)
+            .ok_or_else(|| format!("must be from {}ms to {}d", low.as_millis(), DURATION_MAX.as_secs() / 86_400)),
+    )
 }
 
 /// Digits and one unit. `None` for anything else.
@@ -43,9 +46,10 @@ pub(super) fn bytes(value: &Value<'_>, low: u64, high: u64) -> Option<u64> {
         Some(count) => u64::try_from(count).ok(),
         None => parse_bytes(value.raw()?),
     };
-    let found = value.checked(found.ok_or(
-        "expected a number of bytes with its unit: KiB, MiB, GiB, TiB, kB, MB, GB or TB, such as \"64KiB\"",
-    ))?;
+    let found = value
+        .checked(found.ok_or(
+            "expected a number of bytes with its unit: KiB, MiB, GiB, TiB, kB, MB, GB or TB, such as \"64KiB\"",
+        ))?;
     let inside = (low..=high).contains(&found);
     value.checked(
         inside.then_some(found).ok_or_else(|| format!("must be from {} to {}", show_bytes(low), show_bytes(high))),

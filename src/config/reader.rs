@@ -27,11 +27,11 @@ impl<'d> Document<'d> {
     }
 
     pub(super) fn note(&self, place: &Place, message: impl Into<String>) {
-        self.problems.borrow_mut().push(Problem {
-            line: place.at.map(|at| self.line(at)),
-            key: place.path.clone(),
-            message: message.into(),
-        });
+        self.problems.borrow_mut().push(self.problem(place, message));
+    }
+
+    fn problem(&self, place: &Place, message: impl Into<String>) -> Problem {
+        Problem { line: place.at.map(|at| self.line(at)), key: place.path.clone(), message: message.into() }
     }
 
     fn resolve(&self, text: &str) -> PathBuf {
@@ -94,6 +94,11 @@ impl<'d> Section<'d> {
 
     pub(super) fn note(&self, key: &'static str, message: impl Into<String>) {
         self.document.note(&self.place(key), message);
+    }
+
+    /// A problem that is told and does not stop a start.
+    pub(super) fn problem(&self, place: &Place, message: &str) -> Problem {
+        self.document.problem(place, message)
     }
 
     /// Whether the key is written, rightly or wrongly.
@@ -163,11 +168,6 @@ impl<'d> Section<'d> {
         }
         let (_, value) = self.table?.iter().find(|(name, _)| name.get_ref() == key)?;
         Some(Value::new(self.document, self.place.key(key).path, value))
-    }
-
-    #[cfg(test)]
-    pub(super) fn known(&self) -> Vec<&'static str> {
-        self.known.borrow().clone()
     }
 }
 

@@ -119,8 +119,12 @@ fn run(words: &[String], time_max: Duration) -> io::Result<Zeroizing<Vec<u8>>> {
     let [program, arguments @ ..] = words else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the command is empty"));
     };
-    let mut child =
-        Command::new(OsStr::new(program)).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn()?;
+    let mut child = Command::new(OsStr::new(program))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
     let answer = wait(&mut child, time_max);
     if answer.is_err() {
         kill(&child);

@@ -21,7 +21,6 @@ pub(super) struct Written<'d> {
     pub(super) daemon_section: Section<'d>,
     pub(super) limits: Limits,
     pub(super) store_path: Option<PathBuf>,
-    pub(super) store_section: Section<'d>,
     pub(super) cache_bytes: u64,
     pub(super) key_encryption_key: Option<SecretSource>,
     pub(super) vault_section: Section<'d>,
@@ -76,7 +75,8 @@ pub(super) fn read<'d>(root: Section<'d>) -> Written<'d> {
     let card_products = reference.optional("card_products", Value::path);
     reference.refuse_unknown();
     let telemetry = root.section("telemetry");
-    let log = telemetry.or("log", LogFormat::Text, |it| it.word(&[("json", LogFormat::Json), ("text", LogFormat::Text)], &[]));
+    let log = telemetry
+        .or("log", LogFormat::Text, |it| it.word(&[("json", LogFormat::Json), ("text", LogFormat::Text)], &[]));
     telemetry.refuse_unknown();
     let issuers = root.sections("issuer").into_iter().map(issuer).collect();
     let feeds = root.sections("feed").into_iter().map(feed).collect();
@@ -89,7 +89,6 @@ pub(super) fn read<'d>(root: Section<'d>) -> Written<'d> {
         daemon_section,
         limits,
         store_path,
-        store_section,
         cache_bytes,
         key_encryption_key,
         vault_section,
@@ -129,7 +128,8 @@ fn limits(it: &Section<'_>) -> Limits {
     let small = |key, default, high| it.or(key, default, |it| usize::try_from(bytes(it, 64, high)?).ok());
     let limits = Limits {
         file_bytes_max: it.or("file_bytes", default.file_bytes_max, |it| bytes(it, 1, 1 << 50)),
-        file_records_max: it.or("file_records", default.file_records_max, |it| it.number(1, 1_000_000_000_000)),
+        // Row keys number a file's records in 26 bits.
+        file_records_max: it.or("file_records", default.file_records_max, |it| it.number(1, 1 << 26)),
         line_bytes_max: small("line_bytes", default.line_bytes_max, 16 << 20),
         request_bytes_max: small("request_bytes", default.request_bytes_max, 1 << 30),
         growth_max: it.or("growth", default.growth_max, |it| it.number(1, 10_000)),
@@ -169,8 +169,7 @@ fn feed(section: Section<'_>) -> WrittenFeed<'_> {
         issuer: section.required("issuer", issuer_id),
         service: section.required("service", service),
         files: section.required("files", pattern),
-        envelopes: section
-            .required("envelopes", |it| it.list(|it| it.word(&envelopes, &["mastercard", "openpgp"]))),
+        envelopes: section.required("envelopes", |it| it.list(|it| it.word(&envelopes, &["mastercard", "openpgp"]))),
         keys: section.optional("keys", |it| it.list(|it| secret(it, false))),
         format: section.or("format", Format::Auto, |it| it.word(&formats, &["jsonl", "json", "d1-batch"])),
         delimiter: section.or("delimiter", b',', delimiter),

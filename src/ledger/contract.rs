@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use crate::model::{
-    BatchKey, EnvelopeKind, Environment, FileNo, FileRecord, Header, RecordRow, Refusal, ServiceName, State, Tally, Timestamp,
+    BatchKey, EnvelopeKind, Environment, FileNo, FileRecord, Header, RecordRow, Refusal, ServiceName, State, Tally,
+    Timestamp,
 };
 use crate::services::PreparedChunk;
 use crate::vault::WrappedKey;

@@ -3,14 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Whether to try again later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// The world may heal: try again after a pause.
-    Later,
-    /// Waiting does not help: a person must act.
-    Never,
-}
+use crate::model::Retry;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +15,9 @@ pub enum LedgerError {
     #[error("another nightdrop holds the store: {0} is locked; stop it, or look with `nightdrop status`")]
     Held(PathBuf),
     /// The database was written by a newer program.
-    #[error("the database has migration {0}, which this program does not know: it was written by a newer nightdrop; install that one")]
+    #[error(
+        "the database has migration {0}, which this program does not know: it was written by a newer nightdrop; install that one"
+    )]
     Newer(i64),
     /// A migration failed.
     #[error("the database could not be brought to this program's version: {0}")]

@@ -24,7 +24,9 @@ mod tests {
         for code in ["EUR", "USD", "CHF", "JPY", "KWD", "XOF", "XCG", "ZWG", "SLE", "VED", "VES", "UYW"] {
             assert!(is_active(code), "{code}");
         }
-        for code in ["HRK", "BGN", "DEM", "FRF", "LTL", "SLL", "ZWL", "CUC", "ANG", "XXX", "XTS", "ZZZ", "eur", "EU", "EURO", ""] {
+        for code in [
+            "HRK", "BGN", "DEM", "FRF", "LTL", "SLL", "ZWL", "CUC", "ANG", "XXX", "XTS", "ZZZ", "eur", "EU", "EURO", "",
+        ] {
             assert!(!is_active(code), "{code}");
         }
     }

@@ -61,7 +61,8 @@ fn text(cell: &[u8], lengths: std::ops::RangeInclusive<usize>, allowed: impl Fn(
     fits.then(|| cell.iter().copied().map(char::from).collect())
 }
 
-/// RFC 3339 alone: the time library reads more shapes than that, and the text is written back as it came.
+/// RFC 3339 alone: the time library reads more shapes than that, and the text is written back as it came. Whether the
+/// numbers are those of a time is for the library to say.
 fn created(cell: &[u8]) -> Option<(String, Timestamp)> {
     let shape = |shape: &[u8], cell: &[u8]| {
         cell.len() == shape.len()
@@ -74,7 +75,6 @@ fn created(cell: &[u8]) -> Option<(String, Timestamp)> {
     let fraction = rest.strip_prefix(b".").map(|rest| rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
     let zone = &rest[fraction.map_or(0, |digits| digits + 1)..];
     let is_rfc3339 = shape(b"0000-00-00T00:00:00", seconds)
-        && fraction.is_none_or(|digits| (1..=9).contains(&digits))
         && (shape(b"Z", zone) || shape(b"+00:00", zone) || shape(b"-00:00", zone));
     let text = std::str::from_utf8(cell).ok().filter(|_| is_rfc3339)?;
     Some((text.to_owned(), Timestamp::parse(text)?))

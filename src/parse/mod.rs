@@ -18,7 +18,7 @@ mod tests;
 
 use crate::model::{Columns, Environment, Limits, ServiceName};
 
-pub use self::csv::chunk::RawChunk;
+pub use self::csv::chunk::{RawChunk, Visit};
 pub use self::csv::columns::Layout;
 pub use self::csv::cutter::Cutter;
 pub use self::csv::survey::{Proven, Survey};

@@ -196,6 +196,8 @@ mod tests {
             "\"cvv\"",
             " cvv ",
             "dynamicCVV",
+            "userPin",
+            "CustomerCSC",
             "icvv",
             "pan;cvv",
             "record_ref|pan|pin",

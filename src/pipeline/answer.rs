@@ -33,12 +33,7 @@ pub(super) async fn write_ack(site: &Site, issuer: &Issuer, record: &FileRecord)
 }
 
 /// Writes recon and errors, then the summary; the first time the file becomes REPORTED between the two. What the rows do not account for is not written: the file is held.
-pub(super) async fn write_reports(
-    site: &Site,
-    issuer: &Issuer,
-    no: FileNo,
-    first_time: bool,
-) -> Result<(), Trouble> {
+pub(super) async fn write_reports(site: &Site, issuer: &Issuer, no: FileNo, first_time: bool) -> Result<(), Trouble> {
     let record = site.ledger.file(no).await?;
     let standing = site.ledger.standing(no).await?;
     let settings = settings(&standing.settings)?;

@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 
 use crate::model::{FileNo, FileRecord};
 
+use super::Fatal;
 use super::patience::Trouble;
 use super::post::{self, Post, SharedInbox};
 use super::site::{Progress, Site};
 use super::story::{Arrival, Next, Pending, Story, Waiting};
-use super::Fatal;
 
 /// How often files that wait for their sequence are looked at when nothing else happens.
 const WAITING_LOOK: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ const WAITING_LOOK: Duration = Duration::from_secs(1);
 pub struct Lane {
     story: Story,
     pending: UnboundedReceiver<Pending>,
-    waiting: BTreeMap<FileNo, Waiting>,
+    waiting: BTreeMap<FileNo, Box<Waiting>>,
     reports: JoinSet<Result<(), Fatal>>,
 }
 
@@ -85,6 +85,7 @@ impl Lane {
                 break;
             }
             if let Some(waiting) = self.waiting.remove(&no) {
+                self.story.waits(-1);
                 let next = self.story.look_again(waiting).await;
                 self.go_on(next).await?;
             }
@@ -97,6 +98,7 @@ impl Lane {
             Ok(Next::Closed) | Err(Trouble::Stopped) => Ok(()),
             Ok(Next::Wait(waiting)) => {
                 self.waiting.insert(waiting.no(), waiting);
+                self.story.waits(1);
                 Ok(())
             }
             Ok(Next::Report(no)) => {

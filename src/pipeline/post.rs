@@ -51,7 +51,12 @@ pub struct Round {
 }
 
 impl Post {
-    pub(super) const fn new(site: Arc<Site>, issuer: usize, inbox: SharedInbox, lane: UnboundedSender<Pending>) -> Self {
+    pub(super) const fn new(
+        site: Arc<Site>,
+        issuer: usize,
+        inbox: SharedInbox,
+        lane: UnboundedSender<Pending>,
+    ) -> Self {
         Self { site, issuer, inbox, lane, short_of_room: false, failing: false }
     }
 

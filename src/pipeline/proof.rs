@@ -10,7 +10,6 @@ use zeroize::Zeroizing;
 use crate::model::{Code, EnvelopeKind, Limits, Refusal};
 use crate::open::{self, Keyring, Opened};
 use crate::parse::{self, Controls, Proven, Survey};
-use crate::services::Definition;
 
 use super::patience::{Trouble, refusal_or_trouble};
 use super::site::{Feed, Settings};
@@ -27,18 +26,14 @@ pub(super) enum Proof {
 
 /// The rules that pass 1 applies: the feed's as they are now, or as they were when the file was accepted.
 pub(super) struct Rules<'a> {
-    pub(super) issuer: &'a str,
-    pub(super) service: &'static Definition,
     pub(super) open: &'a open::Options,
     pub(super) keyring: &'a Keyring,
     pub(super) parse: parse::Options,
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn of_feed(issuer: &'a str, feed: &'a Feed, limits: &Limits) -> Self {
+    pub(super) fn of_feed(issuer: &str, feed: &'a Feed, limits: &Limits) -> Self {
         Self {
-            issuer,
-            service: feed.service,
             open: &feed.open,
             keyring: &feed.keyring,
             parse: parse::Options {

@@ -59,7 +59,11 @@ pub struct Judge {
 impl Judge {
     /// An empty chunk to judge records into.
     pub fn chunk(&self, index: u64, records: usize) -> PreparedChunk {
-        PreparedChunk { index, rows: Vec::with_capacity(records), effects: Effects::none(self.service.view.service, records) }
+        PreparedChunk {
+            index,
+            rows: Vec::with_capacity(records),
+            effects: Effects::none(self.service.view.service, records),
+        }
     }
 
     /// Judges one record: its row, and what it asks of the register.
@@ -108,22 +112,22 @@ impl Effects {
 /// What a `record_ref` must be: `[A-Za-z0-9_.:][A-Za-z0-9_.:-]{0,99}`, and no card number in disguise.
 pub fn record_ref_is_valid(text: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.:".contains(byte);
-    let shaped = text.len() <= 100
-        && text.first().is_some_and(plain)
-        && text.iter().all(|byte| plain(byte) || *byte == b'-');
+    let shaped =
+        text.len() <= 100 && text.first().is_some_and(plain) && text.iter().all(|byte| plain(byte) || *byte == b'-');
     shaped && !holds_card_number(text)
 }
 
-/// Whether a run of digits holds a Luhn-valid number of 13 to 19 digits. Dashes, dots, underscores and colons between digits do not hide one.
+/// Whether a run of digits is a Luhn-valid number of 13 to 19 digits, written together or in groups of four as on a card.
+/// Longer and shorter runs, dates and counters among them, are no card numbers.
 fn holds_card_number(text: &[u8]) -> bool {
-    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    if digits < 13 {
-        return false;
+    let is_card = |digits: &[u8]| (13..=19).contains(&digits.len()) && luhn(digits);
+    if text.split(|byte| !byte.is_ascii_digit()).any(is_card) {
+        return true;
     }
-    let parted: Vec<&[u8]> = text.split(u8::is_ascii_alphabetic).collect();
-    parted.iter().any(|part| {
-        let digits: Vec<u8> = part.iter().copied().filter(u8::is_ascii_digit).collect();
-        (13..=19).any(|len| digits.windows(len).any(luhn))
+    text.split(u8::is_ascii_alphabetic).any(|part| {
+        let groups: Vec<&[u8]> = part.split(|byte| !byte.is_ascii_digit()).filter(|group| !group.is_empty()).collect();
+        let fours = groups.iter().rev().skip(1).all(|group| group.len() == 4);
+        fours && groups.last().is_some_and(|group| group.len() <= 4) && is_card(&groups.concat())
     })
 }
 
@@ -154,10 +158,22 @@ mod tests {
 
     #[test]
     fn a_reference_is_no_card_number_and_begins_with_no_dash() {
-        for good in ["r-1", "A.b:c_d", "1234567890123456", "9", &"x".repeat(100)] {
+        for good in
+            ["r-1", "A.b:c_d", "1234567890123456", "2026-11-20-0000123", "12303770003322342000", "9", &"x".repeat(100)]
+        {
             assert!(record_ref_is_valid(good.as_bytes()), "{good}");
         }
-        for bad in ["", "-r", "r 1", "ü", "2303770003322342", "x2303770003322342", "2303-7700-0332-2342", "=1", &"x".repeat(101)] {
+        for bad in [
+            "",
+            "-r",
+            "r 1",
+            "ü",
+            "2303770003322342",
+            "x2303770003322342",
+            "2303-7700-0332-2342",
+            "=1",
+            &"x".repeat(101),
+        ] {
             assert!(!record_ref_is_valid(bad.as_bytes()), "{bad}");
         }
     }

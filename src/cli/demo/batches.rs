@@ -91,7 +91,7 @@ pub(super) fn drop_all(
 /// The n-th synthetic card number of the demo's range, check digit and all.
 fn pan(n: u64) -> String {
     // An odd multiplier walks the nine digits without meeting one twice, in no obvious order.
-    let body = format!("230377{:09}", (n * 7_654_321 + 3_322_34) % 1_000_000_000);
+    let body = format!("230377{:09}", (n * 7_654_321 + 332_234) % 1_000_000_000);
     (b'0'..=b'9')
         .map(|digit| format!("{body}{}", char::from(digit)))
         .find(|candidate| luhn(candidate.as_bytes()))

@@ -58,7 +58,9 @@ fn new_directory(asked: Option<&Path>) -> anyhow::Result<PathBuf> {
     let dir = match asked {
         Some(dir) => dir.to_owned(),
         None => (1..)
-            .map(|count| PathBuf::from(if count == 1 { "nightdrop-demo".to_owned() } else { format!("nightdrop-demo.{count}") }))
+            .map(|count| {
+                PathBuf::from(if count == 1 { "nightdrop-demo".to_owned() } else { format!("nightdrop-demo.{count}") })
+            })
             .find(|dir| !dir.exists())
             .context("no free name for the demo's directory")?,
     };
@@ -81,7 +83,11 @@ fn show_outbound(dir: &Path) -> anyhow::Result<()> {
     }
     let Some(sealed) = names.iter().find(|name| name.ends_with(".errors.csv.jwe")) else { return Ok(()) };
     println!("\nrecon and errors are sealed for the issuer's reply key; open one with");
-    println!("  nightdrop unseal {} --key {}", outbound.join(sealed).display(), dir.join("keys/acme-reply.jwk").display());
+    println!(
+        "  nightdrop unseal {} --key {}",
+        outbound.join(sealed).display(),
+        dir.join("keys/acme-reply.jwk").display()
+    );
     println!("look at the store, or run the daemon on, with");
     println!("  nightdrop status --config {}", dir.join("nightdrop.toml").display());
     println!("  nightdrop run --config {}", dir.join("nightdrop.toml").display());

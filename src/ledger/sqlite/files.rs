@@ -54,12 +54,13 @@ impl SqliteLedger {
 
     pub(super) async fn file_claimed(&self, no: FileNo, sha256: Option<&str>, bytes: u64) -> Result<(), LedgerError> {
         let mut write = self.begin().await?;
-        let step = sqlx::query("UPDATE file SET state = 'CLAIMED', sha256 = ?, bytes = ? WHERE no = ? AND state = 'CLAIMING'")
-            .bind(sha256)
-            .bind(stored(bytes))
-            .bind(no.0)
-            .execute(write.on()?)
-            .await?;
+        let step =
+            sqlx::query("UPDATE file SET state = 'CLAIMED', sha256 = ?, bytes = ? WHERE no = ? AND state = 'CLAIMING'")
+                .bind(sha256)
+                .bind(stored(bytes))
+                .bind(no.0)
+                .execute(write.on()?)
+                .await?;
         one_step(step.rows_affected(), no, "CLAIMED")?;
         write.commit().await
     }
@@ -130,9 +131,10 @@ impl SqliteLedger {
     }
 
     pub(super) async fn figures(&self, newest: u32) -> Result<Overview, LedgerError> {
-        let counts = sqlx::query("SELECT state, decision, count(*) FROM file GROUP BY state, decision ORDER BY state, decision")
-            .fetch_all(&self.readers)
-            .await?;
+        let counts =
+            sqlx::query("SELECT state, decision, count(*) FROM file GROUP BY state, decision ORDER BY state, decision")
+                .fetch_all(&self.readers)
+                .await?;
         let counts = counts
             .iter()
             .map(|row| {

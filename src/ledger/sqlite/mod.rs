@@ -24,9 +24,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::model::{FileNo, FileRecord, RecordRow, State, Timestamp};
 use crate::vault::{CHECK_BYTES, KeyPurpose, WrappedKey};
 
-use super::{
-    Candidate, Claim, Decided, Group, Ledger, LedgerError, Overview, ReferenceKind, Refused, Standing,
-};
+use super::{Candidate, Claim, Decided, Group, Ledger, LedgerError, Overview, ReferenceKind, Refused, Standing};
 
 pub use opening::{Notes, Options, held_by_another, open, open_read_only};
 

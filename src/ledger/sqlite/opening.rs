@@ -186,7 +186,8 @@ async fn keep_copy(writer: &mut SqliteConnection, path: &Path, version: i64) -> 
 }
 
 async fn check_after_unclean_stop(writer: &mut SqliteConnection) -> Result<(), LedgerError> {
-    let stopped = sqlx::query("SELECT value FROM meta WHERE key = 'stopped_cleanly'").fetch_optional(&mut *writer).await?;
+    let stopped =
+        sqlx::query("SELECT value FROM meta WHERE key = 'stopped_cleanly'").fetch_optional(&mut *writer).await?;
     if let Some(stopped) = stopped
         && stopped.try_get::<&str, _>(0)? != "yes"
     {
@@ -196,9 +197,11 @@ async fn check_after_unclean_stop(writer: &mut SqliteConnection) -> Result<(), L
             return Err(LedgerError::Damaged(finding));
         }
     }
-    sqlx::query("INSERT INTO meta (key, value) VALUES ('stopped_cleanly', 'no') ON CONFLICT (key) DO UPDATE SET value = 'no'")
-        .execute(&mut *writer)
-        .await?;
+    sqlx::query(
+        "INSERT INTO meta (key, value) VALUES ('stopped_cleanly', 'no') ON CONFLICT (key) DO UPDATE SET value = 'no'",
+    )
+    .execute(&mut *writer)
+    .await?;
     Ok(())
 }
 

@@ -153,11 +153,7 @@ const HOLDING: &str = "SELECT vault_card.fingerprint, vault_card.pan_id, digits,
      FROM vault_card LEFT JOIN payment_card ON payment_card.pan_id = vault_card.pan_id";
 
 /// Reads what the asks touch.
-async fn read(
-    write: &mut Write<'_>,
-    issuer: i64,
-    asks: impl Iterator<Item = &Ask>,
-) -> Result<Register, LedgerError> {
+async fn read(write: &mut Write<'_>, issuer: i64, asks: impl Iterator<Item = &Ask>) -> Result<Register, LedgerError> {
     let mut fingerprints: Vec<Fingerprint> = Vec::new();
     let mut ids: Vec<CardId> = Vec::new();
     for ask in asks {
@@ -189,8 +185,7 @@ async fn read(
                     }
                     None => None,
                 };
-                let masked =
-                    Masked { digits: row.try_get(2)?, bin6: row.try_get(3)?, last4: row.try_get(4)? };
+                let masked = Masked { digits: row.try_get(2)?, bin6: row.try_get(3)?, last4: row.try_get(4)? };
                 register.holdings.insert(fingerprint, Holding { pan_id: row.try_get(1)?, masked, card });
             }
         }
@@ -217,19 +212,11 @@ async fn write_difference(
         Ok(())
     };
     change(write, "DELETE FROM payment_card WHERE pan_id IN", &difference.removed).await?;
-    change(
-        write,
-        "UPDATE vault_card SET references_held = references_held - 1 WHERE pan_id IN",
-        &difference.released,
-    )
-    .await?;
+    change(write, "UPDATE vault_card SET references_held = references_held - 1 WHERE pan_id IN", &difference.released)
+        .await?;
     change(write, "DELETE FROM vault_card WHERE references_held = 0 AND pan_id IN", &difference.released).await?;
-    change(
-        write,
-        "UPDATE vault_card SET references_held = references_held + 1 WHERE pan_id IN",
-        &difference.attached,
-    )
-    .await?;
+    change(write, "UPDATE vault_card SET references_held = references_held + 1 WHERE pan_id IN", &difference.attached)
+        .await?;
     for part in difference.vaulted.chunks(ROWS_A_STATEMENT) {
         if insert_vault(write, issuer, part.iter()).await? != part.len() as u64 {
             return Err(broken("a fingerprint"));

@@ -30,9 +30,7 @@ pub(super) fn file(row: &SqliteRow) -> Result<FileRecord, LedgerError> {
             .map(|it| it.parse::<Environment>().map_err(|()| broken("environment")))
             .transpose()?,
         state: State::from_word(&state).ok_or_else(|| broken("state"))?,
-        decision: word("decision")?
-            .map(|it| Decision::from_word(&it).ok_or_else(|| broken("decision")))
-            .transpose()?,
+        decision: word("decision")?.map(|it| Decision::from_word(&it).ok_or_else(|| broken("decision"))).transpose()?,
         code: word("code")?.map(|it| Code::from_word(&it).ok_or_else(|| broken("code"))).transpose()?,
         line: count("line")?,
         description: word("description")?,
@@ -46,9 +44,7 @@ pub(super) fn file(row: &SqliteRow) -> Result<FileRecord, LedgerError> {
             })
             .transpose()?,
         key_id: word("key_id")?,
-        header: word("header")?
-            .map(|text| serde_json::from_str(&text).map_err(|_| broken("header")))
-            .transpose()?,
+        header: word("header")?.map(|text| serde_json::from_str(&text).map_err(|_| broken("header"))).transpose()?,
         records: count("records")?,
         next_sequence: count("next_sequence")?,
         duplicate_of: word("duplicate_of_name")?,

@@ -32,6 +32,9 @@ pub struct RawChunk {
     pub(super) layout: Arc<Layout>,
 }
 
+/// Is shown a record: its ordinal, its line, its cells.
+pub type Visit<'a> = dyn FnMut(u64, u64, &[&[u8]]) + 'a;
+
 impl RawChunk {
     /// How many records it holds.
     #[expect(clippy::len_without_is_empty, reason = "a chunk is never empty")]
@@ -42,7 +45,7 @@ impl RawChunk {
     /// Shows each record's ordinal, line and cells in turn. Cells stand in the service's column order; one whose column
     /// the file lacks is empty. Allocates a few times a chunk, never for a record. Fails only if the file is not what pass
     /// 1 proved.
-    pub fn for_each(&self, visit: &mut dyn FnMut(u64, u64, &[&[u8]])) -> Result<(), ParseError> {
+    pub fn for_each(&self, visit: &mut Visit<'_>) -> Result<(), ParseError> {
         let unescaped = self.unescape();
         let mut unescaped = unescaped.iter();
         let mut cells: Vec<&[u8]> = vec![b""; self.layout.columns];

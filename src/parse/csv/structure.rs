@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use memchr::{memchr, memchr_iter};
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::model::{Code, Header, Refusal};
 use crate::parse::control::{self, HeaderCells, Trailer};
-use crate::parse::encoding::MARK;
 use crate::parse::{Controls, Options};
 
 use super::columns::{self, Layout};
+use super::digests::{Digests, Kind};
 use super::fields::{Fault, Fields, begins_with, count};
 use super::lines::{LineEnds, append, trim_end};
 use super::survey::Proven;
@@ -24,14 +23,6 @@ enum Phase {
     Records,
     /// The trailer was read: nothing more.
     End,
-}
-
-/// What a line was, which says what digests it belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Header,
-    Content,
-    Trailer,
 }
 
 /// What may be in a piece of text, found once for all its lines.
@@ -62,6 +53,7 @@ struct Line<'a> {
 pub(super) struct Structure {
     options: Options,
     phase: Phase,
+    marked: bool,
     /// The beginning of a line whose end has not come.
     open: Zeroizing<Vec<u8>>,
     ends: LineEnds,
@@ -75,12 +67,7 @@ pub(super) struct Structure {
     quotes: bool,
     records: u64,
     trailer: Option<Trailer>,
-    /// Of all bytes before the trailer; with the byte order mark too, where there is one.
-    whole: Sha256,
-    whole_marked: Option<Sha256>,
-    /// The trailer has come: what follows is not hashed with what stands before it.
-    is_whole: bool,
-    content: Sha256,
+    digests: Digests,
 }
 
 impl Structure {
@@ -88,6 +75,7 @@ impl Structure {
         Self {
             options,
             phase: Phase::Header,
+            marked: false,
             open: Zeroizing::default(),
             ends: LineEnds::default(),
             line: 1,
@@ -98,16 +86,14 @@ impl Structure {
             quotes: false,
             records: 0,
             trailer: None,
-            whole: Sha256::new(),
-            whole_marked: None,
-            is_whole: false,
-            content: Sha256::new(),
+            digests: Digests::default(),
         }
     }
 
-    /// Says whether a byte order mark was taken off: senders hash with it or without.
-    pub(super) fn begin(&mut self, marked: bool) {
-        self.whole_marked = marked.then(|| Sha256::new_with_prefix(MARK));
+    /// Says that a byte order mark was taken off.
+    pub(super) fn begin_marked(&mut self) {
+        self.marked = true;
+        self.digests.begin_marked();
     }
 
     /// Takes the next bytes.
@@ -119,7 +105,7 @@ impl Structure {
             self.keep(&bytes[..end])?;
             let line = std::mem::take(&mut self.open);
             let kind = self.line(&line, true, Marks::of(&line))?;
-            self.hash(&line, kind);
+            self.digests.add(&line, kind);
             at = end;
         }
         // Lines of content are hashed together, up to the first control record or the line that does not end.
@@ -128,24 +114,25 @@ impl Structure {
             let line = &bytes[at..at + taken];
             let kind = self.line(line, true, marks)?;
             if kind != Kind::Content {
-                self.hash(&bytes[unhashed..at], Kind::Content);
-                self.hash(line, kind);
+                self.digests.add(&bytes[unhashed..at], Kind::Content);
+                self.digests.add(line, kind);
                 unhashed = at + taken;
             }
             at += taken;
         }
-        self.hash(&bytes[unhashed..at], Kind::Content);
+        self.digests.add(&bytes[unhashed..at], Kind::Content);
         self.keep(&bytes[at..])
     }
 
     /// Says that the text has ended.
-    pub(super) fn finish(mut self, marked: bool) -> Result<Proven, Refusal> {
+    pub(super) fn finish(mut self) -> Result<Proven, Refusal> {
         if !self.open.is_empty() {
             let line = std::mem::take(&mut self.open);
             let kind = self.line(&line, false, Marks::of(&line))?;
-            self.hash(&line, kind);
+            self.digests.add(&line, kind);
         }
         let required = self.options.controls == Controls::Required;
+        let (content_digest, whole) = self.digests.finish();
         // Where the text ends, at the line of its last byte.
         let end = self.line.saturating_sub(1).max(1);
         match (self.phase, &self.trailer) {
@@ -167,9 +154,7 @@ impl Structure {
                 return Err(Refusal::new(Code::TrailerMissing, what).at(end).early());
             }
             (Phase::End, Some(trailer)) => {
-                let whole = [Some(self.whole), self.whole_marked];
-                let digests: Vec<[u8; 32]> = whole.into_iter().flatten().map(|hash| hash.finalize().into()).collect();
-                trailer.check(self.records, &digests)?;
+                trailer.check(self.records, &whole)?;
             }
             (Phase::Records | Phase::End, _) => {}
         }
@@ -177,33 +162,13 @@ impl Structure {
             delimiter: self.options.delimiter,
             order: self.order,
             columns: self.options.columns.names.len(),
-            marked,
+            marked: self.marked,
             heads: self.heads,
             quotes: self.quotes,
             records: self.records,
             line_bytes_max: self.options.limits.line_bytes_max,
         };
-        Ok(Proven {
-            header: self.header,
-            records: self.records,
-            content_digest: self.content.finalize().into(),
-            layout: Arc::new(layout),
-        })
-    }
-
-    fn hash(&mut self, bytes: &[u8], kind: Kind) {
-        if kind == Kind::Trailer {
-            self.is_whole = true;
-        }
-        if kind == Kind::Content {
-            self.content.update(bytes);
-        }
-        if !self.is_whole {
-            self.whole.update(bytes);
-            if let Some(marked) = &mut self.whole_marked {
-                marked.update(bytes);
-            }
-        }
+        Ok(Proven { header: self.header, records: self.records, content_digest, layout: Arc::new(layout) })
     }
 
     /// Keeps the beginning of a line, as far as a line may go.

@@ -82,8 +82,7 @@ impl Survey {
             self.open();
         }
         let sensitive = self.sniffer.finish();
-        let opening = self.opening.unwrap_or(Opening::Plain);
-        self.decide(opening).map_err(|mut refusal| {
+        self.decide().map_err(|mut refusal| {
             refusal.sensitive |= sensitive;
             refusal
         })
@@ -98,9 +97,11 @@ impl Survey {
             let description = format!("The file is {name}; expected is UTF-8.");
             self.encoding = Some(Refusal::new(Code::EncodingInvalid, description).at(1));
         }
-        let marked = opening == Opening::Marked;
-        self.structure.begin(marked);
-        self.read(if marked { &first[MARK.len()..] } else { &first });
+        if opening == Opening::Marked {
+            self.structure.begin_marked();
+            return self.read(&first[MARK.len()..]);
+        }
+        self.read(&first);
     }
 
     fn read(&mut self, bytes: &[u8]) {
@@ -120,13 +121,13 @@ impl Survey {
         }
     }
 
-    fn decide(self, opening: Opening) -> Result<Proven, Refusal> {
+    fn decide(self) -> Result<Proven, Refusal> {
         if let Some(refusal) = self.encoding {
             return Err(refusal);
         }
         let result = match self.later {
             Some(refusal) => Err(refusal),
-            None => self.structure.finish(opening == Opening::Marked),
+            None => self.structure.finish(),
         };
         if !self.utf8.is_open() {
             return result;

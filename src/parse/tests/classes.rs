@@ -131,6 +131,7 @@ fn refuses_bad_headers() {
     refused(with("ACME", "OTHER").replace("pan", "pam") + "x\n\n", required(), Code::HeaderMismatch, 1, false);
     refused("x".repeat(500), required(), Code::HeaderMissing, 1, false);
     refused(format!("\n{HDR}{rest}"), required(), Code::FormatInvalid, 1, false);
+    refused(format!("\n{COLS}"), optional(), Code::FormatInvalid, 1, false);
     refused("HD", required(), Code::HeaderMissing, 1, true);
     refused("HDX", required(), Code::HeaderMissing, 1, false);
 }

@@ -75,6 +75,16 @@ fn chunks_are_ready_as_soon_as_they_are_whole() {
 }
 
 #[test]
+fn a_mark_is_no_part_of_the_longest_line() {
+    let text = format!("\u{feff}{HDR}{COLS}r-1,2303770003322342,EUR\nTRL,1\n");
+    let limits = Limits { line_bytes_max: HDR.len(), ..Limits::default() };
+    let proven = survey(&text, Options { limits, ..required() }).unwrap();
+    for size in [1, 2, 4, usize::MAX] {
+        assert_eq!(cut(text.as_bytes(), &proven.layout, 100, 0, &[size]).unwrap()[0].len(), 1);
+    }
+}
+
+#[test]
 fn nil_files_have_no_chunks() {
     for text in [whole(""), format!("{HDR}TRL,0\n"), COLS.to_owned(), COLS.trim().to_owned()] {
         let proven = survey(&text, optional()).unwrap();

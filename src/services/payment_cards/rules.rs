@@ -126,7 +126,8 @@ fn currency_rule(text: &[u8], allowed: Option<&[String]>) -> Result<(), Code> {
         return Err(Code::FieldMissing);
     }
     let code = <[u8; 3]>::try_from(text).map(|code| code.map(|letter| letter.to_ascii_uppercase()));
-    let code = code.as_ref().ok().and_then(|code| std::str::from_utf8(code).ok()).filter(|code| currency::is_active(code));
+    let code =
+        code.as_ref().ok().and_then(|code| std::str::from_utf8(code).ok()).filter(|code| currency::is_active(code));
     let Some(code) = code else { return Err(Code::CurrencyInvalid) };
     match allowed {
         Some(list) if !list.iter().any(|it| it == code) => Err(Code::CurrencyUnsupported),
@@ -157,7 +158,16 @@ mod tests {
         for mangled in ["5.23E+15", "5,23E+15", "5.23e15", "5E+15", "5.E15", "5.23E-15"] {
             assert_eq!(code(mangled), Some(Code::PanMangled), "{mangled}");
         }
-        for format in ["2303 7700 0332 2342", "2303-7700-0332-2342", "E", "5.23", "abc", "5.23E", " 2303770003322342", "2303770003322342\0"] {
+        for format in [
+            "2303 7700 0332 2342",
+            "2303-7700-0332-2342",
+            "E",
+            "5.23",
+            "abc",
+            "5.23E",
+            " 2303770003322342",
+            "2303770003322342\0",
+        ] {
             assert_eq!(code(format), Some(Code::PanFormat), "{format}");
         }
         for length in ["1", "230377000332234", "23037700033223420"] {
