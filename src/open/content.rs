@@ -16,9 +16,10 @@ use zeroize::Zeroizing;
 
 use crate::model::{Code, Refusal};
 
+use super::base64;
+use super::error::{OpenError, crypto_error};
 use super::header::{Enc, Mode};
 use super::token::Token;
-use super::{OpenError, base64, crypto_error};
 
 /// Letters read at a time; whole groups of four.
 const BLOCK_LETTERS: usize = 256 << 10;

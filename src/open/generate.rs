@@ -5,7 +5,8 @@ use josekit::jwk::alg::rsa::RsaKeyPair;
 use josekit::jwk::{Jwk, KeyPair};
 use zeroize::Zeroizing;
 
-use super::jwk::{self, KeyError};
+use super::error::KeyError;
+use super::jwk;
 use super::keyring::PrivateKey;
 
 /// What kind of pair.

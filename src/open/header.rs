@@ -57,10 +57,6 @@ impl Alg {
 }
 
 impl Enc {
-    #[cfg(test)]
-    pub(super) const ALL: [Self; 5] =
-        [Self::A128Gcm, Self::A192Gcm, Self::A256Gcm, Self::A128CbcHs256, Self::A256CbcHs512];
-
     fn from_name(name: &str) -> Option<Self> {
         match name {
             "A128GCM" => Some(Self::A128Gcm),

@@ -14,95 +14,10 @@ use openssl::sha::sha256;
 use openssl::x509::X509;
 use serde::de::{Deserialize, Deserializer};
 use serde::{Deserialize as DeserializeDerive, Serialize};
-use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{Retry, base64};
-
-/// Why a key cannot be used.
-#[derive(Debug, Error)]
-pub enum KeyError {
-    /// None of the formats.
-    #[error("not a key: expected {expected}")]
-    Unrecognised {
-        /// The formats taken in this place.
-        expected: &'static str,
-    },
-    /// Password-protected PEM.
-    #[error("the private key is encrypted with a passphrase: expected PKCS#8 PEM without one, or a private JWK")]
-    Encrypted,
-    /// A public key in a private key's place.
-    #[error("a public key where a private one is expected")]
-    NotPrivate,
-    /// A private key in a public key's place.
-    #[error("a private key where a public one is expected: hand out its public half only")]
-    NotPublic,
-    /// Ed25519, P-521 and the like.
-    #[error("the key's type is not supported: expected RSA, or EC on P-256 or P-384")]
-    Unsupported,
-    /// A JWK meant for signatures.
-    #[error("the JWK's use is not \"enc\": expected an encryption key")]
-    NotForEncryption,
-    /// Weak, or absurd.
-    #[error("the RSA key has {bits} bits: expected 2048 to 8192")]
-    RsaSize {
-        /// What it has.
-        bits: u32,
-    },
-    /// A JWK lacks a part or holds a broken one.
-    #[error("the JWK's {member} is missing or not base64url of the right length")]
-    Member {
-        /// Its name.
-        member: &'static str,
-    },
-    /// A point off its curve, a private half that does not belong to the public one.
-    #[error("the parts of the key do not belong together")]
-    Inconsistent,
-    /// Two keys of a feed under one name.
-    #[error("two keys of one feed have the kid {kid:?}: expected a kid of its own for each")]
-    DuplicateKid {
-        /// The name.
-        kid: String,
-    },
-    /// A name that cannot stand in a header.
-    #[error("the kid is empty, over 255 bytes or holds control characters")]
-    Kid,
-    /// josekit refused what passed every check here.
-    #[error("the key does not work")]
-    Unworkable {
-        /// What josekit said of a key written anew from checked parts.
-        #[from]
-        source: josekit::JoseError,
-    },
-    /// OpenSSL failed for a reason of its own.
-    #[error("the cryptographic library cannot work with the key")]
-    Library {
-        /// What OpenSSL said; never key material.
-        #[from]
-        source: ErrorStack,
-    },
-}
-
-impl KeyError {
-    /// Whether the same key can be used later.
-    pub const fn retry(&self) -> Retry {
-        match self {
-            Self::Library { .. } => Retry::Later,
-            Self::Unrecognised { .. }
-            | Self::Encrypted
-            | Self::NotPrivate
-            | Self::NotPublic
-            | Self::Unsupported
-            | Self::NotForEncryption
-            | Self::RsaSize { .. }
-            | Self::Member { .. }
-            | Self::Inconsistent
-            | Self::DuplicateKid { .. }
-            | Self::Kid
-            | Self::Unworkable { .. } => Retry::Never,
-        }
-    }
-}
+use super::base64;
+use super::error::KeyError;
 
 /// The curves nightdrop agrees keys on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,8 @@ use josekit::jwe::{ECDH_ES, ECDH_ES_A256KW, RSA_OAEP_256};
 use openssl::pkey::{PKey, Private};
 use zeroize::Zeroizing;
 
-use super::jwk::{self, Curve, KeyError, PublicKey};
+use super::error::KeyError;
+use super::jwk::{self, Curve, PublicKey};
 
 /// One private envelope key.
 pub struct PrivateKey {

@@ -13,6 +13,7 @@
 
 mod base64;
 mod content;
+pub mod error;
 pub mod generate;
 mod header;
 mod jwk;
@@ -28,15 +29,12 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use openssl::error::ErrorStack;
-use thiserror::Error;
-
 use crate::model::{Code, EnvelopeKind, Refusal};
 
+pub use error::{KeyError, OpenError, SealError};
 pub use generate::{Generated, KeyType, generate};
-pub use jwk::KeyError;
 pub use keyring::{Keyring, PrivateKey};
-pub use seal::{Recipient, SealError, Sealer};
+pub use seal::{Recipient, Sealer};
 
 use content::{Sealed, Stream};
 use header::{Alg, Header};
@@ -58,61 +56,6 @@ impl Options {
     fn accepts_plain(&self) -> bool {
         self.allow_plaintext && self.accepted.contains(&EnvelopeKind::None)
     }
-}
-
-/// Whether the same call can succeed later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// The world may mend.
-    Later,
-    /// It is the file.
-    Never,
-}
-
-/// Why a file did not open.
-#[derive(Debug, Error)]
-pub enum OpenError {
-    /// The file itself is at fault.
-    #[error("{}: {}", .0.code, .0.description)]
-    Refused(Refusal),
-    /// The copy cannot be read.
-    #[error("the copy of the sealed file cannot be read")]
-    Io {
-        /// What the system said.
-        #[from]
-        source: io::Error,
-    },
-    /// OpenSSL cannot work at all (no memory, no random numbers).
-    #[error("the cryptographic library cannot work")]
-    Library {
-        /// What OpenSSL said; never of the file's content.
-        #[from]
-        source: ErrorStack,
-    },
-}
-
-impl OpenError {
-    /// Whether opening the same copy again can succeed.
-    pub const fn retry(&self) -> Retry {
-        match self {
-            Self::Refused(_) => Retry::Never,
-            Self::Io { .. } | Self::Library { .. } => Retry::Later,
-        }
-    }
-}
-
-impl From<Refusal> for OpenError {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-/// The one sentence for every failed decryption: wrong key, changed content, changed tag look alike.
-fn crypto_error() -> Refusal {
-    Refusal::new(
-        Code::CryptoError,
-        "the file does not decrypt; expected a file sealed for a key of this feed and unchanged since",
-    )
 }
 
 /// A file whose envelope passed the gate. Not yet proven: see the module's own words.

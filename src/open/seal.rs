@@ -10,9 +10,10 @@ use openssl::symm::{Crypter, Mode as Direction};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use super::base64;
+use super::error::{KeyError, SealError};
 use super::header::Enc;
-use super::jwk::{self, KeyError, PublicKey};
-use super::{Retry, base64};
+use super::jwk::{self, PublicKey};
 
 const ENC: Enc = Enc::A256Gcm;
 /// RFC 7518 §5.3: 96 bits.
@@ -128,35 +129,6 @@ impl<W: Write> Write for Sealer<W> {
     /// Passes on what is sealed; up to a block stays here until it is full or the file finished.
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
-    }
-}
-
-/// Why a sealed file cannot be begun.
-#[derive(Debug, thiserror::Error)]
-pub enum SealError {
-    /// The recipient's key does not work.
-    #[error("the file cannot be sealed for its recipient")]
-    Key {
-        /// Why.
-        #[from]
-        source: KeyError,
-    },
-    /// The first bytes cannot be written.
-    #[error("the sealed file cannot be written")]
-    Io {
-        /// What the system said.
-        #[from]
-        source: io::Error,
-    },
-}
-
-impl SealError {
-    /// Whether the same call can succeed later.
-    pub const fn retry(&self) -> Retry {
-        match self {
-            Self::Key { source } => source.retry(),
-            Self::Io { .. } => Retry::Later,
-        }
     }
 }
 

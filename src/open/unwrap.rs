@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::model::{Code, Refusal};
 
-use super::OpenError;
 use super::base64;
+use super::error::OpenError;
 use super::header::{Alg, Enc, Header};
 use super::jwk::{Curve, PublicKey};
 use super::keyring::{Keyring, PrivateKey, Unwrapper};

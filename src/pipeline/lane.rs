@@ -85,6 +85,7 @@ impl Lane {
                 break;
             }
             if let Some(waiting) = self.waiting.remove(&no) {
+                self.story.waits(-1);
                 let next = self.story.look_again(waiting).await;
                 self.go_on(next).await?;
             }
@@ -97,6 +98,7 @@ impl Lane {
             Ok(Next::Closed) | Err(Trouble::Stopped) => Ok(()),
             Ok(Next::Wait(waiting)) => {
                 self.waiting.insert(waiting.no(), waiting);
+                self.story.waits(1);
                 Ok(())
             }
             Ok(Next::Report(no)) => {

@@ -158,7 +158,9 @@ mod tests {
 
     #[test]
     fn a_reference_is_no_card_number_and_begins_with_no_dash() {
-        for good in ["r-1", "A.b:c_d", "1234567890123456", "2026-11-20-0000123", "12303770003322342000", "9", &"x".repeat(100)] {
+        for good in
+            ["r-1", "A.b:c_d", "1234567890123456", "2026-11-20-0000123", "12303770003322342000", "9", &"x".repeat(100)]
+        {
             assert!(record_ref_is_valid(good.as_bytes()), "{good}");
         }
         for bad in [

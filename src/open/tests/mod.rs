@@ -17,6 +17,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 
+use super::error::crypto_error;
 use super::*;
 
 /// Keys made once: RSA takes its time.

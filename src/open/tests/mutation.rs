@@ -1,3 +1,4 @@
+use crate::model::Retry;
 use proptest::prelude::*;
 
 use super::*;
@@ -12,7 +13,7 @@ fn must_refuse(bytes: &[u8], ring: &Keyring, what: impl std::fmt::Display) {
 #[test]
 fn every_flipped_bit_of_a_token_is_refused() {
     // One without a kid, so that nothing is refused for its name alone.
-    for (enc, key) in [("A256GCM", &*P256), ("A128CBC-HS256", &*P256), ("A256CBC-HS512", &*P384)] {
+    for (enc, key) in [("A256GCM", &*P256), ("A128CBC-HS256", &*P256), ("A256CBC-HS512", &*P256)] {
         let ring = keyring(&[key]);
         let token = josekit_token("ECDH-ES", enc, &[], key, b"HDR,1,ACME");
         for at in 0..token.len() {
@@ -49,7 +50,8 @@ fn every_flipped_bit_of_wrapped_and_padded_tokens_is_refused() {
 }
 
 /// One token of each family, made once.
-fn base_token(family: usize) -> (&'static str, Keyring) {
+fn base_token(family: usize) -> (&'static str, &'static Keyring) {
+    static RING: LazyLock<Keyring> = LazyLock::new(|| keyring(&[&P256, &RSA]));
     static TOKENS: LazyLock<[String; 3]> = LazyLock::new(|| {
         [
             josekit_token("ECDH-ES", "A256GCM", &[], &P256, b"HDR,1,ACME"),
@@ -57,7 +59,7 @@ fn base_token(family: usize) -> (&'static str, Keyring) {
             josekit_token("RSA-OAEP-256", "A256CBC-HS512", &[], &RSA, b"HDR,1,ACME"),
         ]
     });
-    (&TOKENS[family], keyring(&[&P256, &RSA]))
+    (&TOKENS[family], &RING)
 }
 
 proptest! {
@@ -74,7 +76,7 @@ proptest! {
         let bytes = [&token.as_bytes()[..from], &with, &token.as_bytes()[to..]].concat();
         let line_ends_only = bytes.strip_prefix(token.as_bytes()).is_some_and(|end| end.iter().all(|byte| b"\r\n".contains(byte)));
         prop_assume!(!line_ends_only);
-        prop_assert!(read_all(&bytes, &ring).is_err());
+        prop_assert!(read_all(&bytes, ring).is_err());
     }
 
     #[test]
@@ -82,12 +84,12 @@ proptest! {
         let (token, ring) = base_token(0);
         let mut parts = segments(token);
         parts[0] = encode(header.as_bytes());
-        prop_assert!(read_all(parts.join(".").as_bytes(), &ring).is_err());
+        prop_assert!(read_all(parts.join(".").as_bytes(), ring).is_err());
     }
 
     #[test]
     fn bytes_of_any_kind_never_panic(bytes in prop::collection::vec(prop_oneof![Just(b'.'), Just(b'e'), any::<u8>()], 0..400)) {
         let (_, ring) = base_token(0);
-        prop_assert!(read_all(&bytes, &ring).is_err());
+        prop_assert!(read_all(&bytes, ring).is_err());
     }
 }

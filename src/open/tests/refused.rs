@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Retry;
 
 fn token() -> String {
     josekit_token("RSA-OAEP-256", "A256GCM", &[], &RSA, b"HDR,1,ACME")
@@ -11,7 +12,8 @@ fn with_header(header: &str) -> String {
 }
 
 fn code_of(token: &str) -> Code {
-    let refusal = refusal(token.as_bytes(), &keyring(&[&RSA, &P256, &P384]));
+    static RING: LazyLock<Keyring> = LazyLock::new(|| keyring(&[&RSA, &P256, &P384]));
+    let refusal = refusal(token.as_bytes(), &RING);
     assert!(!refusal.ends_early, "{}", refusal.description);
     refusal.code
 }
@@ -122,8 +124,6 @@ fn segments_of_the_wrong_number_or_length_are_refused() {
         vec![header, key, iv, content, "", tag],
         vec!["", key, iv, content, tag],
         vec![header, "", iv, content, tag],
-        vec![header, &key[..key.len() - 4], iv, content, tag],
-        vec![header, &format!("{key}AAAA"), iv, content, tag],
         vec![header, &"A".repeat(2000), iv, content, tag],
         vec![header, key, "", content, tag],
         vec![header, key, &nonce(1), content, tag],
@@ -147,6 +147,13 @@ fn segments_of_the_wrong_number_or_length_are_refused() {
             "{:?}",
             parts.iter().map(|it| it.len()).collect::<Vec<_>>()
         );
+    }
+    // Another modulus length is another key's; where the key is named it is a fault of the token.
+    for bytes in [128, 255, 257, 384] {
+        let key = &*encode(&vec![1; bytes]);
+        assert_eq!(code_of(&[header, key, iv, content, tag].join(".")), Code::KeyUnknown);
+        let named = encode(br#"{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"rsa-1"}"#);
+        assert_eq!(code_of(&[&named, key, iv, content, tag].join(".")), Code::EnvelopeRefused);
     }
     // Tags of 1 to 15 bytes are what a cut file has: refused, and said so.
     let ring = keyring(&[&RSA]);
@@ -266,7 +273,7 @@ fn ephemeral_keys_that_are_no_points_of_the_curve_are_refused() {
         (format!(r#"{{"kty":"EC","crv":"P-256","x":"{y}","y":"{x}"}}"#), Code::EnvelopeRefused),
         (format!(r#"{{"kty":"EC","crv":"P-256","x":"{zeros}","y":"{zeros}"}}"#), Code::EnvelopeRefused),
         (format!(r#"{{"kty":"EC","crv":"P-256","x":"{longer}","y":"{y}"}}"#), Code::EnvelopeRefused),
-        (format!(r#"{{"kty":"EC","crv":"P-256","x":"","y":""}}"#), Code::EnvelopeRefused),
+        (r#"{"kty":"EC","crv":"P-256","x":"","y":""}"#.to_owned(), Code::EnvelopeRefused),
         (format!(r#"{{"kty":"EC","crv":"P-384","x":"{x}","y":"{y}"}}"#), Code::EnvelopeRefused),
         (format!(r#"{{"kty":"EC","crv":"P-521","x":"{x}","y":"{y}"}}"#), Code::AlgorithmRefused),
         (format!(r#"{{"kty":"OKP","crv":"X25519","x":"{x}"}}"#), Code::AlgorithmRefused),

@@ -63,6 +63,8 @@ fn pem_and_certificates_are_recipients_without_a_name() {
     for key in [&*RSA, &*P256] {
         let mut certificate = openssl::x509::X509::builder().unwrap();
         certificate.set_pubkey(&key.pkey).unwrap();
+        certificate.set_not_before(&openssl::asn1::Asn1Time::from_unix(0).unwrap()).unwrap();
+        certificate.set_not_after(&openssl::asn1::Asn1Time::from_unix(1).unwrap()).unwrap();
         certificate.sign(&key.pkey, openssl::hash::MessageDigest::sha256()).unwrap();
         for bytes in [key.public_pem(), certificate.build().to_pem().unwrap()] {
             let recipient = Recipient::parse(&bytes).unwrap();

@@ -1,0 +1,122 @@
+//! An arrival, and its proof in the background.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use crate::intake::Identity;
+use crate::model::{FileNo, FileRecord, State};
+use crate::open::Opened;
+use crate::parse::Proven;
+
+use super::super::answer;
+use super::super::patience::{Trouble, blocking, patiently};
+use super::super::proof::{self, Proof, Rules};
+use super::super::site::{Settings, Site};
+
+/// A file that is ours.
+pub(in crate::pipeline) struct Arrival {
+    pub(in crate::pipeline) record: FileRecord,
+    /// What tells the original again.
+    pub(in crate::pipeline) identity: Identity,
+    /// If it ends early it is to be refused, not waited for.
+    pub(in crate::pipeline) last_word: bool,
+    /// More than one feed claims its name.
+    pub(in crate::pipeline) several_feeds: bool,
+    /// Left open by an earlier process.
+    pub(in crate::pipeline) resumed: bool,
+}
+
+/// An arrival whose proof has begun.
+pub(in crate::pipeline) struct Pending {
+    pub(super) arrival: Arrival,
+    pub(super) proof: Option<JoinHandle<Result<Proof, Trouble>>>,
+}
+
+/// A proven file that came before its turn.
+pub(in crate::pipeline) struct Waiting {
+    pub(super) arrival: Arrival,
+    pub(super) opened: Opened,
+    pub(super) proven: Proven,
+}
+
+impl Waiting {
+    pub(in crate::pipeline) const fn no(&self) -> FileNo {
+        self.arrival.record.no
+    }
+}
+
+/// What is next for a file.
+pub(in crate::pipeline) enum Next {
+    /// Nothing.
+    Closed,
+    /// It waits for the missing sequence.
+    Wait(Box<Waiting>),
+    /// Its reports; the next file need not wait for them.
+    Report(FileNo),
+}
+
+pub(super) fn copy_path(site: &Site, no: FileNo) -> PathBuf {
+    site.work.join(no.to_string())
+}
+
+impl Pending {
+    /// Begins the proof where one is needed; a bounded number goes on at once.
+    pub(in crate::pipeline) fn begin(site: &Arc<Site>, issuer: usize, arrival: Arrival) -> Self {
+        let needed = matches!(
+            arrival.record.state,
+            State::Claiming | State::Claimed | State::Waiting | State::Accepted | State::Registering
+        );
+        let proof = needed.then(|| {
+            let (site, record, resumed) = (Arc::clone(site), arrival.record.clone(), arrival.resumed);
+            let several = arrival.several_feeds;
+            tokio::spawn(async move {
+                let _permit = Arc::clone(&site.proofs).acquire_owned().await.map_err(|_| Trouble::Stopped)?;
+                let stop = site.stop.clone();
+                patiently!(stop, {
+                    let settings = match record.state {
+                        State::Accepted | State::Registering => {
+                            Some(answer::settings(&site.ledger.standing(record.no).await?.settings)?)
+                        }
+                        _ => None,
+                    };
+                    let (site, record) = (Arc::clone(&site), record.clone());
+                    blocking(move || prove(&site, issuer, &record, settings.as_ref(), resumed, several)).await
+                })
+            })
+        });
+        Self { arrival, proof }
+    }
+}
+
+/// Pass 1 of a copy, by the rules that hold for it. Blocks.
+fn prove(
+    site: &Site,
+    issuer: usize,
+    record: &FileRecord,
+    settings: Option<&Settings>,
+    resumed: bool,
+    several: bool,
+) -> Result<Proof, Trouble> {
+    let refused = |refusal| Ok(Proof::Refused { refusal, envelope: None, key_id: None });
+    let issuer = &site.issuers[issuer];
+    let copy = copy_path(site, record.no);
+    let Some(sha256) = record.sha256.as_deref() else {
+        return refused(proof::too_large(site.limits.file_bytes_max));
+    };
+    if resumed && !proof::copy_is_unchanged(&copy, sha256)? {
+        return Err(Trouble::Hold("the copy in the work directory is not what was claimed".into()));
+    }
+    let Some(feed) = record.feed.as_deref().and_then(|name| issuer.feed(name)) else {
+        return refused(proof::feed_unknown(several));
+    };
+    let rules = Rules::of_feed(&issuer.id, feed, &site.limits);
+    proof::prove(
+        &copy,
+        match settings {
+            Some(settings) => rules.fixed(settings),
+            None => rules,
+        },
+    )
+}

@@ -1,0 +1,129 @@
+//! Turning a file away, and what is left to do with any file that is decided.
+
+use std::path::PathBuf;
+
+use crate::intake;
+use crate::ledger::Refused;
+use crate::model::{Decision, FileNo, FileRecord, State};
+use crate::telemetry;
+
+use super::super::answer;
+use super::super::patience::{Trouble, blocking, patiently};
+use super::super::post::with_inbox;
+use super::super::site::Progress;
+use super::{Arrival, Next, Story};
+
+impl Story {
+    pub(super) async fn refuse(
+        &self,
+        arrival: &Arrival,
+        refused: Refused,
+        next_sequence: Option<u64>,
+    ) -> Result<Next, Trouble> {
+        let no = arrival.record.no;
+        if refused.refusal.sensitive {
+            // Gone before anything else can fail: security codes are kept nowhere.
+            let work = self.site.work.clone();
+            patiently!(self.site.stop, {
+                let work = work.clone();
+                blocking(move || Ok(intake::discard_copy(&work, &no.to_string())?)).await
+            })?;
+        }
+        let record = patiently!(self.site.stop, {
+            let record = self.site.ledger.file(no).await?;
+            if record.state == State::Refused {
+                return Ok(record);
+            }
+            self.site.ledger.refuse(no, &refused, next_sequence).await?;
+            Ok(self.site.ledger.file(no).await?)
+        })?;
+        match &record.duplicate_of {
+            Some(first) => telemetry::file_duplicate(no, &record.name, first),
+            None => telemetry::file_refused(no, &record.name, refused.refusal.code, refused.refusal.line),
+        }
+        let arrival =
+            Arrival { record, identity: arrival.identity, last_word: true, several_feeds: false, resumed: false };
+        self.close_refused(&arrival).await
+    }
+
+    /// Ack, original away, copy aside, done. A duplicate's first file has its answers delivered again.
+    pub(super) async fn close_refused(&self, arrival: &Arrival) -> Result<Next, Trouble> {
+        let (site, record) = (&self.site, &arrival.record);
+        patiently!(self.site.stop, answer::write_ack(site, self.issuer(), record).await)?;
+        if record.decision == Some(Decision::Duplicate) {
+            self.deliver_first_again(record).await?;
+        } else {
+            Progress::add(&site.progress.files_refused, 1);
+        }
+        self.remove_original(arrival).await?;
+        let aside = if record.decision == Some(Decision::Duplicate) { &site.archive } else { &site.quarantine };
+        self.set_aside(record, aside.clone(), record.decision != Some(Decision::Duplicate)).await?;
+        self.done(record.no, State::Refused).await?;
+        Ok(Next::Closed)
+    }
+
+    /// Once they exist: while the first file is open, they are still to come anyway.
+    pub(super) async fn deliver_first_again(&self, record: &FileRecord) -> Result<(), Trouble> {
+        patiently!(self.site.stop, {
+            let Some(first) = self.site.ledger.first_of(record.no).await? else { return Ok(()) };
+            if first.state != State::Done {
+                return Ok(());
+            }
+            answer::write_ack(&self.site, self.issuer(), &first).await?;
+            answer::write_reports(&self.site, self.issuer(), first.no, false).await
+        })
+    }
+
+    pub(super) async fn remove_original(&self, arrival: &Arrival) -> Result<(), Trouble> {
+        let (inbound, name, identity) = (self.issuer().inbound.clone(), arrival.record.name.clone(), arrival.identity);
+        patiently!(self.site.stop, {
+            let (inbound, name) = (inbound.clone(), name.clone());
+            blocking(move || Ok(intake::remove_original(&inbound, &name, &identity)?)).await
+        })?;
+        with_inbox(&self.inbox, |inbox| inbox.forget(&name, &identity));
+        Ok(())
+    }
+
+    /// Keeps the copy if it is a sealed one. Plain text holds card numbers: it is kept only where the feed takes it and the file was refused,
+    /// so that the operator can look at it; feeds that take plain text are never PROD.
+    pub(super) async fn set_aside(&self, record: &FileRecord, to: PathBuf, refused: bool) -> Result<(), Trouble> {
+        let feed = record.feed.as_deref().and_then(|name| self.issuer().feed(name));
+        let plain_allowed = refused && feed.is_some_and(|feed| feed.open.allow_plaintext);
+        let (no, day, name) = (record.no, record.received_at.day(), record.name.clone());
+        patiently!(self.site.stop, {
+            let (work, to, day, name) = (self.site.work.clone(), to.clone(), day.clone(), name.clone());
+            blocking(move || {
+                let (id, copy) = (no.to_string(), work.join(no.to_string()));
+                if copy.exists() && !plain_allowed && !looks_sealed(&copy)? {
+                    return Ok(intake::discard_copy(&work, &id)?);
+                }
+                match intake::set_aside(&work, &id, &to, &day, &name) {
+                    // There was none (too large, sensitive), or it was not kept.
+                    Ok(()) | Err(intake::IntakeError::CopyMissing { .. }) => Ok(()),
+                    Err(error) => Err(error.into()),
+                }
+            })
+            .await
+        })
+    }
+
+    pub(super) async fn done(&self, no: FileNo, from: State) -> Result<(), Trouble> {
+        patiently!(self.site.stop, {
+            if self.site.ledger.file(no).await?.state == State::Done {
+                return Ok(());
+            }
+            Ok(self.site.ledger.advance(no, &[from], State::Done, self.site.clock.now()).await?)
+        })?;
+        Progress::add(&self.site.progress.files_done, 1);
+        self.closed();
+        Ok(())
+    }
+}
+
+/// Whether a copy begins as a sealed file does; anything else may hold card numbers in clear.
+fn looks_sealed(copy: &std::path::Path) -> Result<bool, Trouble> {
+    use std::io::Read as _;
+    let mut first = [0; 3];
+    let count = std::fs::File::open(copy)?.read(&mut first)?;
+    Ok(first[..count] == *b"eyJ")
+}

@@ -1,0 +1,160 @@
+//! From the acceptance to the last report.
+
+use std::sync::Arc;
+
+use crate::ledger::LedgerError;
+use crate::model::{FileNo, FileRecord, State};
+use crate::open::Opened;
+use crate::parse::Proven;
+use crate::register::{self, Ended, Job};
+use crate::services::Judge;
+use crate::services::reference::AccountRanges;
+use crate::telemetry;
+use crate::vault::Nonces;
+
+use super::super::Fatal;
+use super::super::answer;
+use super::super::patience::{Trouble, chain, patiently};
+use super::super::site::{Progress, Settings};
+use super::{Arrival, Next, Story};
+
+impl Story {
+    /// From the acceptance to the last chunk.
+    pub(super) async fn accepted(&self, arrival: &Arrival, opened: Opened, proven: Proven) -> Result<Next, Trouble> {
+        let (site, record) = (&self.site, &arrival.record);
+        let no = record.no;
+        if record.state == State::Accepted {
+            patiently!(self.site.stop, answer::write_ack(site, self.issuer(), record).await)?;
+        }
+        self.remove_original(arrival).await?;
+        patiently!(self.site.stop, {
+            Ok(site
+                .ledger
+                .advance(no, &[State::Accepted, State::Registering], State::Registering, site.clock.now())
+                .await?)
+        })?;
+        if self.register(record, &opened, &proven).await? == Ended::Stopped {
+            return Err(Trouble::Stopped);
+        }
+        let tally = patiently!(self.site.stop, {
+            let standing = site.ledger.standing(no).await?;
+            if standing.tally.records() != proven.records {
+                return Err(Trouble::Hold(format!(
+                    "{} records were read, {} are committed",
+                    proven.records,
+                    standing.tally.records()
+                )));
+            }
+            let both = [State::Registering, State::Registered];
+            site.ledger.advance(no, &both, State::Registered, site.clock.now()).await?;
+            Ok(standing.tally)
+        })?;
+        telemetry::file_registered(no, &record.name, tally.records());
+        Progress::add(&site.progress.records_rejected, tally.rejected);
+        Ok(Next::Report(no))
+    }
+
+    pub(super) async fn register(
+        &self,
+        record: &FileRecord,
+        opened: &Opened,
+        proven: &Proven,
+    ) -> Result<Ended, Trouble> {
+        let site = &self.site;
+        let standing = patiently!(self.site.stop, Ok(site.ledger.standing(record.no).await?))?;
+        let settings = answer::settings(&standing.settings)?;
+        let judge = Arc::new(self.judge(record, &settings, &standing.content_digest).await?);
+        let mut plaintext = match opened.plaintext() {
+            Ok(plaintext) => plaintext,
+            Err(error) => return Err(Trouble::Hold(format!("the copy does not open again: {error}"))),
+        };
+        let mut nonces = Vec::with_capacity(site.register.workers);
+        for _ in 0..site.register.workers.max(1) {
+            nonces.push(Nonces::from_seed(*(site.entropy)()?));
+        }
+        let job = Job {
+            no: record.no,
+            issuer: record.issuer.clone(),
+            read: Box::new(move |buffer| Ok(plaintext.read(buffer)?)),
+            layout: Arc::clone(&proven.layout),
+            chunk_records: settings.chunk_records,
+            first_chunk: standing.chunks,
+            judge,
+            nonces,
+        };
+        Progress::add(&site.progress.records_accepted, proven.records.saturating_sub(standing.tally.records()));
+        Ok(register::register(job, site.register, &*site.ledger, &Watching(&site.progress), &site.stop).await?)
+    }
+
+    /// What its records are judged against: what was fixed when it was accepted.
+    pub(super) async fn judge(
+        &self,
+        record: &FileRecord,
+        settings: &Settings,
+        digest: &[u8; 32],
+    ) -> Result<Judge, Trouble> {
+        let site = &self.site;
+        let issuer = self.issuer();
+        let service = crate::services::definition(settings.service)
+            .ok_or_else(|| Trouble::Hold(format!("this version does not serve {}", settings.service)))?;
+        let ranges = if settings.ranges_digest == site.ranges_digest {
+            Arc::clone(&site.ranges)
+        } else {
+            let kept = patiently!(self.site.stop, Ok(site.ledger.reference(&settings.ranges_digest).await?))?;
+            let parsed = AccountRanges::parse(&kept)
+                .map_err(|_| Trouble::Hold("the account ranges kept with the file do not parse".into()))?;
+            Arc::new(parsed)
+        };
+        // The batch key names a file for good; where there is none, its records do.
+        let (created, key) = match &record.header {
+            Some(header) => {
+                let sequence = header.sequence().map_or(String::new(), |sequence| sequence.to_string());
+                (header.created, format!("batch|{}|{sequence}", header.batch_id).into_bytes())
+            }
+            None => (record.received_at, [&b"digest|"[..], digest].concat()),
+        };
+        let scope: [&[u8]; 3] = [issuer.id.as_bytes(), settings.service.as_str().as_bytes(), &key];
+        Ok(Judge {
+            service,
+            file: record.no,
+            keys: Arc::clone(&issuer.keys),
+            ids: issuer.keys.id_maker(&scope, created.0),
+            ranges: ranges.for_issuer(&issuer.id, settings.service),
+            currencies: settings.currencies.clone().map(Into::into),
+        })
+    }
+
+    /// Reports, then the summary, then done.
+    pub(in crate::pipeline) async fn report(&self, no: FileNo) -> Result<(), Fatal> {
+        let ended = async {
+            patiently!(self.site.stop, answer::write_reports(&self.site, self.issuer(), no, true).await)?;
+            let record = patiently!(self.site.stop, Ok(self.site.ledger.file(no).await?))?;
+            self.set_aside(&record, self.site.archive.clone(), false).await?;
+            self.done(no, State::Reported).await?;
+            let tally = patiently!(self.site.stop, Ok(self.site.ledger.standing(no).await?.tally))?;
+            telemetry::file_done(no, &record.name, &tally);
+            Ok(())
+        };
+        match ended.await {
+            Ok(()) | Err(Trouble::Stopped) => Ok(()),
+            Err(Trouble::Fatal(why)) => Err(Fatal(why)),
+            Err(Trouble::Hold(why)) => match self.hold(no, "", &why).await {
+                Ok(_) | Err(Trouble::Stopped) => Ok(()),
+                Err(trouble) => Err(Fatal(trouble.to_string())),
+            },
+            Err(trouble @ Trouble::Later { .. }) => Err(Fatal(trouble.to_string())),
+        }
+    }
+}
+
+struct Watching<'a>(&'a Progress);
+
+impl register::Watch for Watching<'_> {
+    fn committed(&self, records: u64) {
+        Progress::add(&self.0.records_done, records);
+    }
+
+    fn trouble(&self, error: &LedgerError, pause: std::time::Duration) {
+        telemetry::world_failed("store", &chain(error), pause);
+    }
+}
