@@ -3,14 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Whether the same call can succeed later without anybody changing the program or its configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// Try again after a pause.
-    Later,
-    /// Trying again changes nothing.
-    Never,
-}
+use crate::model::Retry;
 
 /// A broken world: directories gone, disks full, descriptors that lie.
 #[derive(Debug, thiserror::Error)]

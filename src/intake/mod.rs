@@ -23,7 +23,7 @@ mod work;
 
 pub use claim::{Claim, claim};
 pub use directory::Identity;
-pub use error::{IntakeError, Retry};
+pub use error::IntakeError;
 pub use hint::{Hint, Unwatched};
 pub use inbox::{Candidate, FeedMatch, FeedRule, Inbox, Look, Odd, OddKind, Options};
 pub use name::{compare_names, is_arrival_name};

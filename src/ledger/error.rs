@@ -3,14 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Whether to try again later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// The world may heal: try again after a pause.
-    Later,
-    /// Waiting does not help: a person must act.
-    Never,
-}
+use crate::model::Retry;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]

@@ -11,4 +11,4 @@ pub mod sqlite;
 pub use contract::{
     Candidate, Claim, Decided, Group, Ledger, Overview, ReferenceKind, Refused, SequenceRule, Standing, batch_sequence,
 };
-pub use error::{LedgerError, Retry};
+pub use error::LedgerError;

@@ -12,6 +12,7 @@ pub mod mask;
 pub mod outcome;
 pub mod record;
 pub mod refusal;
+pub mod retry;
 pub mod service;
 
 pub use clock::{Clock, SystemClock, Timestamp};
@@ -24,4 +25,5 @@ pub use mask::Masked;
 pub use outcome::{Outcome, Tally};
 pub use record::{Failure, RecordRow};
 pub use refusal::Refusal;
+pub use retry::Retry;
 pub use service::ServiceName;

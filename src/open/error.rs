@@ -7,16 +7,7 @@ use std::io;
 use openssl::error::ErrorStack;
 use thiserror::Error;
 
-use crate::model::{Code, Refusal};
-
-/// Whether the same call can succeed later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// The world may mend.
-    Later,
-    /// It is the file.
-    Never,
-}
+use crate::model::{Code, Refusal, Retry};
 
 /// Why a file did not open.
 #[derive(Debug, Error)]

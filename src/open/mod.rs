@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use crate::model::{Code, EnvelopeKind, Refusal};
 
-pub use error::{KeyError, OpenError, Retry, SealError};
+pub use error::{KeyError, OpenError, SealError};
 pub use generate::{Generated, KeyType, generate};
 pub use keyring::{Keyring, PrivateKey};
 pub use seal::{Recipient, Sealer};

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use crate::intake::IntakeError;
-use crate::ledger::{LedgerError, Retry};
-use crate::model::Refusal;
+use crate::ledger::LedgerError;
+use crate::model::{Refusal, Retry};
 use crate::open::OpenError;
 use crate::register::{RegisterError, Stop};
 use crate::report::ReportError;
@@ -66,8 +66,8 @@ impl From<IntakeError> for Trouble {
             return Self::Fatal(chain(&error));
         }
         match error.retry() {
-            crate::intake::Retry::Later => Self::Later { part: "intake", error: error.into() },
-            crate::intake::Retry::Never => Self::Hold(chain(&error)),
+            Retry::Later => Self::Later { part: "intake", error: error.into() },
+            Retry::Never => Self::Hold(chain(&error)),
         }
     }
 }
@@ -78,8 +78,8 @@ impl From<ReportError> for Trouble {
             return Self::Fatal(chain(&error));
         }
         match error.retry() {
-            crate::report::Retry::Later => Self::Later { part: "outbound", error: error.into() },
-            crate::report::Retry::Never => Self::Hold(chain(&error)),
+            Retry::Later => Self::Later { part: "outbound", error: error.into() },
+            Retry::Never => Self::Hold(chain(&error)),
         }
     }
 }

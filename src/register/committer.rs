@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::ledger::{Group, Ledger, LedgerError, Retry};
-use crate::model::FileNo;
+use crate::ledger::{Group, Ledger, LedgerError};
+use crate::model::{FileNo, Retry};
 use crate::services::PreparedChunk;
 
 use super::workers::{Lines, Reading};

@@ -3,14 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Whether trying again can help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// After a pause: a full disk gets room, a lost directory comes back.
-    Later,
-    /// Not in this process.
-    Never,
-}
+use crate::model::Retry;
 
 /// Why a file could not be written out. Its place holds what it held before, unless a directory failed to sync.
 #[derive(Debug, thiserror::Error)]

@@ -26,7 +26,7 @@ use serde::Serialize;
 use crate::model::{Code, ServiceName};
 
 pub use book::{Balance, Book};
-pub use error::{ReportError, Retry};
+pub use error::ReportError;
 pub use outbox::{Draft, Outbox, Written};
 pub use seal::{Seal, SealedWrite};
 

@@ -1,3 +1,4 @@
+use crate::model::Retry;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};

@@ -166,7 +166,7 @@ fn a_world_that_is_broken_is_an_error_and_leaves_no_copy() {
     let candidate = world.candidate("A.csv");
     fs::remove_dir(&world.work).unwrap();
     let error = claim(&world.inbound, &candidate, &world.work, ID, MAX).unwrap_err();
-    assert_eq!(error.retry(), crate::intake::Retry::Later);
+    assert_eq!(error.retry(), crate::model::Retry::Later);
     assert!(error.to_string().starts_with("cannot open the directory"), "{error}");
     // /dev/full: every write fails as on a full disk.
     let full = File::options().write(true).open("/dev/full").unwrap();
@@ -222,5 +222,5 @@ fn a_failed_sync_is_fatal_and_never_retried() {
     let error = dir.sync_file(ID, &unsyncable).unwrap_err();
     assert!(matches!(&error, IntakeError::Sync { path, .. } if *path == copy_of(&world)), "{error}");
     assert!(error.is_fatal());
-    assert_eq!(error.retry(), crate::intake::Retry::Never);
+    assert_eq!(error.retry(), crate::model::Retry::Never);
 }

@@ -314,7 +314,7 @@ fn a_directory_that_goes_and_comes_is_gone_on_with() {
     let away = watch.world.work.join("away");
     fs::rename(&watch.world.inbound, &away).unwrap();
     let error = watch.inbox.scan(watch.now).unwrap_err();
-    assert_eq!(error.retry(), crate::intake::Retry::Later);
+    assert_eq!(error.retry(), crate::model::Retry::Later);
     assert!(!error.is_fatal());
     fs::rename(&away, &watch.world.inbound).unwrap();
     assert_eq!(names(&watch.after(SETTLE)), ["A.csv"]);
@@ -392,5 +392,5 @@ fn a_pattern_that_does_not_compile_names_its_feed() {
     let options = Options { inbound: PathBuf::new(), feeds, settle: SETTLE, stalled: STALLED };
     let Err(error) = Inbox::new(options) else { panic!("compiled") };
     assert_eq!(error.to_string(), "the file pattern of feed cards is not a valid glob");
-    assert_eq!(error.retry(), crate::intake::Retry::Never);
+    assert_eq!(error.retry(), crate::model::Retry::Never);
 }

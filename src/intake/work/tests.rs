@@ -32,7 +32,7 @@ fn a_copy_that_lies_nowhere_is_an_error() {
     let world = World::new();
     let error = keep(&world).unwrap_err();
     assert!(matches!(&error, IntakeError::CopyMissing { path } if *path == world.work.join(ID)), "{error}");
-    assert_eq!(error.retry(), crate::intake::Retry::Never);
+    assert_eq!(error.retry(), crate::model::Retry::Never);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn an_archive_that_is_not_there_is_not_made() {
     let world = World::new();
     fs::write(world.work.join(ID), "sealed").unwrap();
     fs::remove_dir(&world.archive).unwrap();
-    assert_eq!(keep(&world).unwrap_err().retry(), crate::intake::Retry::Later);
+    assert_eq!(keep(&world).unwrap_err().retry(), crate::model::Retry::Later);
     assert_eq!(names(&world.work), [ID]);
 }
 

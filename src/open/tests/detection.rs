@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Retry;
 
 fn both() -> Options {
     Options { accepted: vec![EnvelopeKind::Jwe, EnvelopeKind::None], allow_plaintext: true }

@@ -1,3 +1,4 @@
+use crate::model::Retry;
 use proptest::prelude::*;
 
 use super::*;

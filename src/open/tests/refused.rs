@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Retry;
 
 fn token() -> String {
     josekit_token("RSA-OAEP-256", "A256GCM", &[], &RSA, b"HDR,1,ACME")
@@ -309,6 +310,14 @@ fn giant_rubbish_is_refused_from_head_and_tail_alone() {
         _ => panic!("not refused"),
     };
     assert_eq!(refused.code, Code::EnvelopeRefused);
+}
+
+#[test]
+fn a_sixth_segment_in_sight_is_refused_before_any_key_is_used() {
+    // No key at all: had the gate let it through, it would be KEY_UNKNOWN.
+    for token in [format!("{}.AAAA", token()), token().replacen('.', "..", 1)] {
+        assert_eq!(refusal(token.as_bytes(), &keyring(&[])).code, Code::EnvelopeRefused);
+    }
 }
 
 #[test]

@@ -3,8 +3,9 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use super::super::{ReportError, Retry};
+use super::super::ReportError;
 use super::*;
+use crate::model::Retry;
 
 fn names(dir: &Path) -> Vec<String> {
     let mut names: Vec<String> =

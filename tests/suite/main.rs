@@ -1,0 +1,21 @@
+//! The contract, tested from outside: every test makes a daemon's directories, drops files, runs the binary and reads
+//! what it wrote. A failure keeps its directories and prints the commands that repeat it.
+//!
+//! `make test` runs these at a size of seconds; `make test-long` runs [`crash`] and [`large`] at full size.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
+
+mod commands;
+mod crash;
+mod envelopes;
+mod file;
+mod intake;
+mod large;
+mod leaks;
+mod main_job;
+mod outbound;
+mod pan;
+mod refusals;
+mod same;
+mod seal;
+mod twice;
+mod world;

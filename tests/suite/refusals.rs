@@ -1,0 +1,248 @@
+//! Files that are turned away whole: each its code, each with an ack, none touching a record.
+
+use std::fs;
+
+use crate::file::{COLUMNS, CsvFile};
+use crate::pan;
+use crate::world::World;
+
+/// What is wrong, the plaintext, the code, and the line the ack must name (0: none asked for).
+struct Case {
+    what: &'static str,
+    text: Vec<u8>,
+    code: &'static str,
+    line: u64,
+}
+
+fn case(what: &'static str, text: impl Into<Vec<u8>>, code: &'static str, line: u64) -> Case {
+    Case { what, text: text.into(), code, line }
+}
+
+/// The cards of these files: a seed of their own, so that a later good file shows whether one was registered.
+fn file(what: &str) -> CsvFile {
+    CsvFile::good(what, 20, 3)
+}
+
+fn cases() -> Vec<Case> {
+    let control = |what: &'static str, code, change: &dyn Fn(&mut CsvFile)| {
+        case(what, file(what).with(|file| change(file)).text(), code, 0)
+    };
+    let text = |what: &str| file(what).text();
+    let cut = |what: &str, by: usize| {
+        let text = file(what).text();
+        text[..text.len() - by].to_owned()
+    };
+    let utf16 = |text: &str| {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect::<Vec<u8>>()
+    };
+    let no_header = text("no-header").split_once('\n').unwrap().1.to_owned();
+    let mut latin1 = text("latin1").into_bytes();
+    let in_row = latin1.windows(3).position(|three| three == b"r-2").unwrap();
+    latin1[in_row + 2] = 0xe9;
+    vec![
+        case("empty", "", "FILE_EMPTY", 0),
+        case("no-header", no_header, "HEADER_MISSING", 0),
+        case("utf16", utf16(&text("utf16")), "ENCODING_INVALID", 0),
+        case("latin1", latin1, "ENCODING_INVALID", 0),
+        control("version", "VERSION_UNSUPPORTED", &|file| file.version = "2".into()),
+        control("other-issuer", "HEADER_MISMATCH", &|file| file.issuer = "OTHER".into()),
+        control("other-service", "HEADER_MISMATCH", &|file| file.service = "pan-lists".into()),
+        control("other-environment", "HEADER_MISMATCH", &|file| file.environment = "PROD".into()),
+        control("column-unknown", "COLUMN_UNKNOWN", &|file| {
+            file.columns = format!("{COLUMNS},colour");
+            file.rows.iter_mut().for_each(|row| row.push_str(",red"));
+        }),
+        control("column-missing", "COLUMN_MISSING", &|file| {
+            file.columns = "record_ref,card_base_currency".into();
+            file.rows = vec!["r-1,EUR".into()];
+        }),
+        case("too-few-cells", text("too-few-cells").replace("r-2,,", "r-2,"), "FORMAT_INVALID", 4),
+        case("empty-line", text("empty-line").replace("\nr-2,", "\n\nr-2,"), "FORMAT_INVALID", 4),
+        case("long-line", text("long-line").replace("r-2", &"r".repeat(70_000)), "FORMAT_INVALID", 4),
+        case("no-trailer", file("no-trailer").untrailed(), "TRAILER_MISSING", 0),
+        case("cut-in-row", cut("cut-in-row", 100), "TRAILER_MISSING", 0),
+        control("count-high", "COUNT_MISMATCH", &|file| file.count = Some("4".into())),
+        control("count-low", "COUNT_MISMATCH", &|file| file.count = Some("2".into())),
+        control("digest", "DIGEST_MISMATCH", &|file| file.digest = Some("0".repeat(64))),
+        case("changed", text("changed").replace("r-2,", "r-9,"), "DIGEST_MISMATCH", 0),
+    ]
+}
+
+#[test]
+fn each_file_level_fault_has_its_code_and_an_ack_and_registers_nothing() {
+    let world = World::new();
+    let name = |what: &str| file(what).name();
+    for case in cases() {
+        let sealed =
+            crate::seal::josekit("RSA-OAEP-256", "A256GCM", Some("feed-1"), &world.public_key("feed"), &case.text);
+        world.drop_bytes(&name(case.what), sealed);
+    }
+    // The same cards in a good file, which comes last by name: it finds none of them registered.
+    let good = CsvFile::good("zz-good", 20, 3);
+    world.drop_sealed(&good);
+    world.once().expect(3);
+
+    let out = world.out();
+    for case in cases() {
+        let ack = out.refused(&file(case.what).stem(), case.code);
+        if case.line > 0 {
+            assert_eq!(ack["line"], case.line, "{}: {ack}", case.what);
+        }
+        let said = ack.to_string();
+        for card in pan::pans(pan::ACME, 20, 3) {
+            assert!(!said.contains(&card), "{}: the ack repeats a card number", case.what);
+        }
+    }
+    out.accepted(&good.stem());
+    assert_eq!(out.recon(&good.stem()).trailer, [3, 3, 0, 0, 0, 0], "a refused file registered something");
+    assert_eq!(world.waiting(), [""; 0], "refused originals are removed, too");
+    let kept = world.kept_in("quarantine");
+    assert_eq!(kept.len(), cases().len(), "refused files are set aside, sealed: {kept:?}");
+}
+
+#[test]
+fn sensitive_authentication_data_refuses_the_file_and_its_copy_is_not_kept() {
+    for column in ["cvv", "CVC2", "pin", "track2_data"] {
+        let world = World::new();
+        let file = CsvFile::good("SAD", 21, 2).with(|file| {
+            // An unknown column beside it does not hide it.
+            file.columns = format!("{COLUMNS},colour,{column}");
+            file.rows.iter_mut().for_each(|row| row.push_str(",red,987"));
+        });
+        let stem = world.drop_sealed(&file);
+        world.once().expect(3);
+        let ack = world.out().refused(&stem, "SAD_PRESENT");
+        assert!(!ack.to_string().contains("987"), "{ack}");
+        for place in ["quarantine", "archive", "work", "inbound"] {
+            let kept = world.kept_in(place);
+            assert!(kept.is_empty(), "{column}: kept in {place}: {kept:?}");
+        }
+    }
+}
+
+#[test]
+fn a_nil_file_came_and_a_file_of_no_bytes_did_not() {
+    let world = World::new();
+    let nil = world.drop_sealed(&CsvFile::new("NIL"));
+    world.once().expect(0);
+    assert_eq!(world.out().accepted(&nil)["records"], 0);
+    assert_eq!(world.out().recon(&nil).trailer, [0; 6]);
+    assert_eq!(world.out().summary(&nil)["records"], 0);
+
+    world.drop_bytes("ACME_PAYCARDS_ZERO.csv.jwe", "");
+    world.once().expect(3);
+    world.out().refused("ACME_PAYCARDS_ZERO", "FILE_EMPTY");
+}
+
+#[test]
+fn a_quote_that_is_never_closed_costs_no_memory() {
+    const UNCLOSED: usize = 200 << 20;
+    let world = World::shaped(|shape| {
+        shape.envelopes = r#"["none"]"#;
+        shape.feed = "allow_plaintext = true";
+    });
+    let mut text = CsvFile::good("QUOTE", 22, 1).untrailed().into_bytes();
+    text.extend_from_slice(b"\"");
+    text.resize(UNCLOSED, b'x');
+    world.drop_bytes("ACME_PAYCARDS_QUOTE.csv", text);
+    let ran = world.once().expect(3);
+    world.out().refused("ACME_PAYCARDS_QUOTE", "FORMAT_INVALID");
+    assert!(ran.peak_bytes > 0, "its memory was never seen");
+    assert!(ran.peak_bytes < 128 << 20, "{} MiB for an unclosed quote", ran.peak_bytes >> 20);
+}
+
+#[test]
+fn a_name_of_no_feed_or_of_two_is_refused() {
+    let world = World::shaped(|shape| {
+        shape.more = r#"
+[[feed]]
+name = "acme-again"
+issuer = "ACME"
+service = "payment-cards"
+files = "*_BOTH_*"
+envelopes = ["jwe"]
+keys = ["keys/feed.jwk"]
+environment = "TEST"
+"#;
+    });
+    let text = CsvFile::good("X", 23, 1).text();
+    world.drop_bytes("SOMETHING_ELSE.csv.jwe", world.sealed(&text));
+    world.drop_bytes("ACME_PAYCARDS_BOTH_1.csv.jwe", world.sealed(&text));
+    world.once().expect(3);
+    let none = world.out().refused("SOMETHING_ELSE", "FEED_UNKNOWN");
+    assert!(none["feed"].is_null(), "{none}");
+    world.out().refused("ACME_PAYCARDS_BOTH_1", "FEED_UNKNOWN");
+}
+
+#[test]
+fn files_beyond_the_limits_are_refused() {
+    let world = World::shaped(|shape| shape.limits = "file_bytes = \"20KiB\"\nfile_records = 50");
+    let (many, exact, large) =
+        (CsvFile::good("MANY", 24, 51), CsvFile::good("EXACT", 25, 50), CsvFile::good("LARGE", 26, 1000));
+    for file in [&many, &exact, &large] {
+        world.drop_sealed(file);
+    }
+    world.once().expect(3);
+    world.out().refused(&many.stem(), "TOO_MANY_RECORDS");
+    world.out().accepted(&exact.stem());
+    world.out().refused(&large.stem(), "FILE_TOO_LARGE");
+}
+
+#[test]
+fn a_file_without_control_records_needs_a_feed_that_says_so() {
+    let bare = |seed| {
+        let text = CsvFile::good("BARE", seed, 2).untrailed();
+        text.split_once('\n').unwrap().1.to_owned()
+    };
+    let world = World::new();
+    world.drop_bytes("ACME_PAYCARDS_BARE.csv.jwe", world.sealed(&bare(27)));
+    world.once().expect(3);
+    world.out().refused("ACME_PAYCARDS_BARE", "HEADER_MISSING");
+
+    let world = World::shaped(|shape| shape.feed = "controls = \"optional\"");
+    world.drop_bytes("ACME_PAYCARDS_BARE.csv.jwe", world.sealed(&bare(27)));
+    world.once().expect(0);
+    let recon = world.out().recon("ACME_PAYCARDS_BARE");
+    assert_eq!(recon.trailer, [2, 2, 0, 0, 0, 0]);
+    assert_eq!(&recon.rows[0]["line"], "2");
+    assert!(recon.header.starts_with("HDR,1,ACME,payment-cards,,,"), "{}", recon.header);
+}
+
+#[test]
+fn a_refused_file_does_not_block_its_corrected_successor() {
+    let world = World::new();
+    let file = CsvFile::good("FIX", 28, 4);
+    world.drop_sealed(&file.clone().with(|file| file.count = Some("5".into())));
+    world.once().expect(3);
+    world.out().refused(&file.stem(), "COUNT_MISMATCH");
+    world.drop_sealed(&file);
+    world.once().expect(0);
+    // The name came before, so the answers of this one bear a number.
+    let stem = format!("{}.2", file.stem());
+    world.out().accepted(&stem);
+    assert_eq!(world.out().recon(&stem).trailer, [4, 4, 0, 0, 0, 0]);
+    world.out().refused(&file.stem(), "COUNT_MISMATCH");
+}
+
+#[test]
+fn plain_text_is_refused_unless_the_feed_allows_it() {
+    let file = CsvFile::good("PLAIN", 29, 2);
+    let world = World::new();
+    world.drop_bytes("ACME_PAYCARDS_PLAIN.csv", file.text());
+    world.once().expect(3);
+    world.out().refused("ACME_PAYCARDS_PLAIN", "ENVELOPE_REFUSED");
+    for quarantined in world.kept_in("quarantine") {
+        let kept = fs::read(quarantined).unwrap();
+        assert!(!kept.is_empty());
+    }
+
+    let world = World::shaped(|shape| {
+        shape.envelopes = r#"["jwe", "none"]"#;
+        shape.feed = "allow_plaintext = true";
+    });
+    world.drop_bytes("ACME_PAYCARDS_PLAIN.csv", file.text());
+    world.once().expect(0);
+    let ack = world.out().accepted("ACME_PAYCARDS_PLAIN");
+    assert_eq!((&ack["envelope"], &ack["key_id"]), (&"none".into(), &serde_json::Value::Null), "{ack}");
+}

@@ -1,0 +1,260 @@
+//! A daemon's world in a directory of its own, with small verbs: make it, drop a file, run, read what came out.
+
+mod keys;
+mod process;
+mod shape;
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::file::CsvFile;
+use crate::outbound::Outbound;
+use crate::seal;
+
+pub(crate) use process::{PATIENCE, Ran, Running, long, now, pause, throughout, until};
+pub(crate) use shape::Shape;
+
+/// See the module.
+pub(crate) struct World {
+    dir: TempDir,
+    shape: Shape,
+    runs: Cell<u32>,
+    said: RefCell<Vec<String>>,
+}
+
+impl World {
+    /// A world of the usual shape.
+    pub(crate) fn new() -> Self {
+        Self::shaped(|_| {})
+    }
+
+    /// A world of a shape with something changed.
+    pub(crate) fn shaped(change: impl FnOnce(&mut Shape)) -> Self {
+        let mut shape = Shape::default();
+        change(&mut shape);
+        let dir = tempfile::Builder::new().prefix("nightdrop-").tempdir().unwrap();
+        for name in ["said", "reference", "inbound", "outbound"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        keys::lay_out(&dir.path().join("keys"));
+        let world = Self { dir, shape, runs: Cell::new(0), said: RefCell::default() };
+        for issuer in &world.shape.issuers {
+            fs::create_dir_all(world.inbound_of(issuer)).unwrap();
+            fs::create_dir_all(world.outbound_of(issuer)).unwrap();
+        }
+        world.write("reference/account_ranges.csv", world.shape.account_ranges());
+        world.write("nightdrop.toml", world.shape.toml());
+        world
+    }
+
+    /// Another world that begins as this one stands now: files, database, keys. `change` gives it another configuration.
+    pub(crate) fn copied(&self, change: impl FnOnce(&mut Shape)) -> Self {
+        let dir = tempfile::Builder::new().prefix("nightdrop-").tempdir().unwrap();
+        copy_tree(self.path(), dir.path());
+        let mut shape = self.shape.clone();
+        change(&mut shape);
+        let world = Self { dir, shape, runs: Cell::new(self.runs.get()), said: RefCell::default() };
+        world.write("nightdrop.toml", world.shape.toml());
+        world
+    }
+
+    /// The directory that everything lies in.
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A path in it.
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
+        self.path().join(path)
+    }
+
+    /// Every regular file under one of its directories; none where the directory was never made.
+    pub(crate) fn kept_in(&self, place: &str) -> Vec<PathBuf> {
+        if self.at(place).exists() { files_under(&self.at(place)) } else { Vec::new() }
+    }
+
+    /// Writes a file of the world itself; inbound files are dropped instead.
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.at(path), content).unwrap();
+    }
+
+    /// The inbound directory of the first issuer.
+    pub(crate) fn inbound(&self) -> PathBuf {
+        self.inbound_of(self.shape.issuers[0])
+    }
+
+    /// The inbound directory of an issuer: the daemon's own where there is one issuer only.
+    pub(crate) fn inbound_of(&self, issuer: &str) -> PathBuf {
+        self.place("inbound", issuer)
+    }
+
+    fn outbound_of(&self, issuer: &str) -> PathBuf {
+        self.place("outbound", issuer)
+    }
+
+    fn place(&self, kind: &str, issuer: &str) -> PathBuf {
+        if self.shape.issuers.len() == 1 { self.at(kind) } else { self.at(kind).join(issuer) }
+    }
+
+    /// Names lying in the first issuer's inbound directory, sorted.
+    pub(crate) fn waiting(&self) -> Vec<String> {
+        names_in(&self.inbound())
+    }
+
+    /// Seals a file for the feed, by josekit, and drops it under its own name; gives the stem.
+    pub(crate) fn drop_sealed(&self, file: &CsvFile) -> String {
+        self.drop_bytes(&file.name(), self.sealed(&file.text()));
+        file.stem()
+    }
+
+    /// A text sealed for the feed, by josekit.
+    pub(crate) fn sealed(&self, text: &str) -> String {
+        seal::josekit("RSA-OAEP-256", "A256GCM", Some("feed-1"), &self.public_key("feed"), text.as_bytes())
+    }
+
+    /// A public key of the world, as JSON.
+    pub(crate) fn public_key(&self, name: &str) -> String {
+        fs::read_to_string(self.at(&format!("keys/{name}.pub.jwk"))).unwrap()
+    }
+
+    /// Drops bytes for the first issuer, whole from the first moment on.
+    pub(crate) fn drop_bytes(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        drop_into(&self.inbound(), name, bytes);
+    }
+
+    /// What came out for the first issuer.
+    pub(crate) fn out(&self) -> Outbound<'_> {
+        self.out_of(self.shape.issuers[0])
+    }
+
+    /// What came out for an issuer.
+    pub(crate) fn out_of(&self, issuer: &str) -> Outbound<'_> {
+        Outbound::new(self, self.outbound_of(issuer))
+    }
+
+    /// Whether recon and errors are sealed for the issuers.
+    pub(crate) fn replies_are_sealed(&self) -> bool {
+        self.shape.reply
+    }
+
+    /// Runs `nightdrop` with these arguments, in this world's directory, to its end.
+    pub(crate) fn nightdrop(&self, args: &[&str]) -> Ran {
+        self.start(args, None).wait()
+    }
+
+    /// `nightdrop once` to its end.
+    pub(crate) fn once(&self) -> Ran {
+        self.nightdrop(&["once", "--config", "nightdrop.toml"])
+    }
+
+    /// `nightdrop run`, ready.
+    pub(crate) fn daemon(&self) -> Running {
+        self.daemon_unready().ready()
+    }
+
+    /// `nightdrop run`, just started.
+    pub(crate) fn daemon_unready(&self) -> Running {
+        let path = self.at(&format!("notify-{}.sock", self.runs.get()));
+        let socket = UnixDatagram::bind(&path).unwrap();
+        self.start(&["run", "--config", "nightdrop.toml"], Some((path, socket)))
+    }
+
+    /// Waits until a daemon has written an outbound file of the first issuer.
+    pub(crate) fn wait_for(&self, daemon: &mut Running, name: &str) {
+        until(name, || {
+            assert!(daemon.alive(), "the daemon ended while {name} was awaited; stderr: {}", daemon.stderr());
+            self.out().has(name)
+        });
+    }
+
+    fn start(&self, args: &[&str], notify: Option<(PathBuf, UnixDatagram)>) -> Running {
+        let run = self.runs.get();
+        self.runs.set(run + 1);
+        self.said.borrow_mut().push(format!("nightdrop {}", args.join(" ")));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nightdrop"));
+        command.args(args).current_dir(self.path()).env_clear().env("NIGHTDROP_LOG", self.shape.log);
+        let socket = notify.map(|(path, socket)| {
+            command.env("NOTIFY_SOCKET", path);
+            socket
+        });
+        Running::start(command, self.at(&format!("said/{run:04}")), socket)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        self.dir.disable_cleanup(true);
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        let said = self.said.borrow();
+        let last: Vec<_> = said.iter().rev().take(5).rev().map(String::as_str).collect();
+        eprintln!(
+            "\nThe world is kept: {}\n  there: {}\n  whole test: cargo test --test suite -- --exact --nocapture {test}\n",
+            self.path().display(),
+            last.join("; "),
+        );
+    }
+}
+
+/// Drops bytes into a directory, whole from the first moment on: a dot-name, then a rename.
+pub(crate) fn drop_into(dir: &Path, name: &str, bytes: impl AsRef<[u8]>) {
+    let hidden = dir.join(format!(".{name}.coming"));
+    fs::write(&hidden, bytes).unwrap();
+    fs::rename(hidden, dir.join(name)).unwrap();
+}
+
+/// Names in a directory, sorted.
+pub(crate) fn names_in(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Every regular file under a directory.
+pub(crate) fn files_under(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for name in names_in(dir) {
+        let path = dir.join(name);
+        let kind = fs::symlink_metadata(&path).unwrap().file_type();
+        if kind.is_dir() {
+            found.extend(files_under(&path));
+        } else if kind.is_file() {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    for name in names_in(from) {
+        let (from, to) = (from.join(&name), to.join(&name));
+        let kind = fs::symlink_metadata(&from).unwrap().file_type();
+        if kind.is_dir() {
+            fs::create_dir(&to).unwrap();
+            copy_tree(&from, &to);
+        } else if kind.is_file() {
+            fs::copy(&from, &to).unwrap();
+        }
+    }
+}
+
+/// Fails with the first difference of two texts that must be the same.
+pub(crate) fn expect_same(what: &str, left: &[u8], right: &[u8]) {
+    if left == right {
+        return;
+    }
+    let (left, right) = (String::from_utf8_lossy(left), String::from_utf8_lossy(right));
+    let differs = left.lines().zip(right.lines()).enumerate().find(|(_, (one, other))| one != other);
+    match differs {
+        Some((at, (one, other))) => panic!("{what}: line {} differs\n  - {one}\n  + {other}", at + 1),
+        None => panic!("{what}: {} lines against {}", left.lines().count(), right.lines().count()),
+    }
+}

@@ -1,0 +1,123 @@
+//! How a test's daemon is configured.
+
+use std::fmt::Write as _;
+
+use crate::pan;
+
+/// What differs from test to test. The rest of the configuration is the same for all.
+#[derive(Clone)]
+pub(crate) struct Shape {
+    pub(crate) settle: &'static str,
+    pub(crate) stalled: &'static str,
+    pub(crate) workers: u32,
+    pub(crate) chunk_records: u32,
+    /// Ids of the issuers; the first is the one that files are dropped for unless a test says otherwise.
+    pub(crate) issuers: Vec<&'static str>,
+    /// Whether recon and errors are sealed for the issuers.
+    pub(crate) reply: bool,
+    /// The value of every feed's `envelopes`.
+    pub(crate) envelopes: &'static str,
+    /// More lines of every `[[feed]]`.
+    pub(crate) feed: &'static str,
+    /// More lines of `[limits]`.
+    pub(crate) limits: &'static str,
+    /// More lines of `[daemon]`.
+    pub(crate) daemon: &'static str,
+    /// More tables at the end.
+    pub(crate) more: &'static str,
+    /// The log filter the binary is given in its environment.
+    pub(crate) log: &'static str,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            settle: "50ms",
+            stalled: "0s",
+            workers: 2,
+            chunk_records: 100,
+            issuers: vec!["ACME"],
+            reply: true,
+            envelopes: r#"["jwe"]"#,
+            feed: "",
+            limits: "",
+            daemon: "",
+            more: "",
+            log: "info",
+        }
+    }
+}
+
+impl Shape {
+    /// The configuration file.
+    pub(crate) fn toml(&self) -> String {
+        let Self { settle, stalled, workers, chunk_records, envelopes, feed, limits, daemon, more, .. } = self;
+        let mut text = format!(
+            r#"[daemon]
+inbound = "inbound"
+outbound = "outbound"
+work = "work"
+archive = "archive"
+quarantine = "quarantine"
+settle = "{settle}"
+stalled = "{stalled}"
+scan = "100ms"
+workers = {workers}
+chunk_records = {chunk_records}
+contact = "cards-ops@example.com"
+{daemon}
+
+[limits]
+free_bytes = "1MiB"
+{limits}
+
+[store]
+url = "sqlite:nightdrop.db"
+
+[vault]
+key_encryption_key = {{ file = "keys/kek.key" }}
+
+[reference]
+account_ranges = "reference/account_ranges.csv"
+
+[telemetry]
+log = "text"
+"#
+        );
+        let reply = if self.reply { "reply_key = \"keys/reply.pub.jwk\"\n" } else { "" };
+        for id in &self.issuers {
+            write!(text, "\n[[issuer]]\nid = \"{id}\"\n{reply}currencies = [\"EUR\", \"USD\"]\n").unwrap();
+        }
+        for id in &self.issuers {
+            let name = id.to_lowercase();
+            write!(
+                text,
+                r#"
+[[feed]]
+name = "{name}-payment-cards"
+issuer = "{id}"
+service = "payment-cards"
+files = "{id}_PAYCARDS_*"
+envelopes = {envelopes}
+keys = ["keys/feed.jwk", "keys/feed-ec.jwk"]
+environment = "TEST"
+{feed}
+"#
+            )
+            .unwrap();
+        }
+        text.push_str(more);
+        text
+    }
+
+    /// The account ranges: one for each issuer.
+    pub(crate) fn account_ranges(&self) -> String {
+        let mut text = String::from("issuer,cid,ica,country,low,high,services\n");
+        for id in &self.issuers {
+            let prefix = if *id == "ACME" { pan::ACME } else { pan::OTHER };
+            writeln!(text, "{id},242666,19246,USA,{prefix}{},{prefix}{},payment-cards", "0".repeat(13), "9".repeat(13))
+                .unwrap();
+        }
+        text
+    }
+}
