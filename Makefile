@@ -49,8 +49,9 @@ lint: packages-build
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "Installing cargo-deny (once, some minutes) ..."; $(CARGO) install --locked --quiet cargo-deny; }
+	$(CARGO) fetch --locked
 	$(CARGO) deny --offline --locked check licenses bans sources
-	@if $(CARGO) deny --locked fetch db >/dev/null 2>&1; then \
+	@if timeout 120 $(CARGO) deny --locked fetch db >/dev/null 2>&1; then \
 		$(CARGO) deny --offline --locked check advisories; \
 	else \
 		echo "SKIPPED: advisories. The advisory list cannot be had from here; licences, bans and sources were checked."; \

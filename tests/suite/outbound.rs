@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::Index;
 use std::path::PathBuf;
 
+use csv::StringRecord;
 use serde_json::Value;
 
 use crate::file::sha256_hex;
@@ -202,27 +203,25 @@ impl Recon {
 
 /// One row, its cells by column.
 #[derive(Debug)]
-pub(crate) struct Row(Vec<(String, String)>);
+pub(crate) struct Row {
+    columns: &'static str,
+    cells: StringRecord,
+}
 
 impl Index<&str> for Row {
     type Output = str;
 
     fn index(&self, column: &str) -> &str {
-        let cell = self.0.iter().find(|(name, _)| name == column);
-        &cell.unwrap_or_else(|| panic!("no column {column}: {self:?}")).1
+        let at = self.columns.split(',').position(|name| name == column);
+        &self.cells[at.unwrap_or_else(|| panic!("no column {column}: {self:?}"))]
     }
 }
 
-fn rows_of(columns: &str, text: &str) -> Vec<Row> {
-    let columns: Vec<_> = columns.split(',').collect();
-    csv::ReaderBuilder::new()
-        .has_headers(false)
-        .from_reader(text.as_bytes())
-        .records()
-        .map(|record| {
-            let record = record.unwrap();
-            assert_eq!(record.len(), columns.len(), "{record:?}");
-            Row(columns.iter().zip(&record).map(|(name, cell)| ((*name).to_owned(), cell.to_owned())).collect())
-        })
-        .collect()
+fn rows_of(columns: &'static str, text: &str) -> Vec<Row> {
+    let row = |cells: Result<StringRecord, csv::Error>| {
+        let cells = cells.unwrap();
+        assert_eq!(cells.len(), columns.split(',').count(), "{cells:?}");
+        Row { columns, cells }
+    };
+    csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes()).into_records().map(row).collect()
 }
