@@ -139,11 +139,13 @@ async fn watch(site: Arc<Site>, mut post: Post, hint: Hint, options: Options) ->
         if site.stop.said() {
             return Ok(Left::new());
         }
+        // Asked before the look: what was in hand until then is seen by it, as a file given back or gone.
+        let was_idle = site.progress.is_idle();
         let round = post.round().await?;
         // Fed from here and nowhere else: a daemon that no longer looks is to be restarted.
         say(&[NotifyState::Watchdog]);
         left = round.stalled.into_iter().map(|name| (name, "ends early and may still be uploaded")).collect();
-        if options.once && round.claimed == 0 && round.settling == 0 && !round.hindered && site.progress.is_idle() {
+        if options.once && round.claimed == 0 && round.settling == 0 && !round.hindered && was_idle {
             return Ok(left);
         }
         let mut pause = options.scan.min(round.next_change.unwrap_or(options.scan));
