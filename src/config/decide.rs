@@ -15,7 +15,6 @@ pub(super) fn decide(written: Written<'_>, file: &Path) -> Option<Config> {
     let environment = one_environment(&written.feeds);
     for feed in &written.feeds {
         refuse_contradictions(feed);
-        refuse_shared_pattern(feed, &written.feeds);
     }
     let issuers: Vec<(Claimed, Claimed)> = written.issuers.iter().map(|it| directories(it, &written)).collect();
     refuse_shared_places(&written, &issuers);
@@ -118,18 +117,6 @@ fn refuse_contradictions(feed: &WrittenFeed<'_>) {
     }
 }
 
-/// A name that matches two feeds of its issuer is refused; two equal patterns would refuse every file.
-fn refuse_shared_pattern(feed: &WrittenFeed<'_>, feeds: &[WrittenFeed<'_>]) {
-    let same = |it: &&WrittenFeed<'_>| {
-        it.issuer == feed.issuer && it.files == feed.files && it.issuer.is_some() && it.files.is_some()
-    };
-    if let Some(first) = feeds.iter().find(same)
-        && !std::ptr::eq(first, feed)
-    {
-        feed.section.note("files", "another feed of this issuer has this pattern: no file could belong to one of them");
-    }
-}
-
 /// One issuer has the inbound and outbound directories; of several, each has one below them, unless it names its own.
 fn directories(issuer: &WrittenIssuer<'_>, written: &Written<'_>) -> (Claimed, Claimed) {
     let claim = |key, own: &Option<PathBuf>, shared: &Path| match own {
@@ -187,6 +174,14 @@ fn warnings(written: &Written<'_>, environment: Option<Environment>) -> Vec<Prob
         }
         if environment == Some(Environment::Prod) && issuer.reply_key.is_none() {
             warnings.push(issuer.section.problem("reply_key", "without one, answers to this issuer are plain text"));
+        }
+    }
+    for (index, feed) in written.feeds.iter().enumerate() {
+        // Not an error: the contract refuses such files one by one. But no file can belong to either feed.
+        let same = |it: &WrittenFeed<'_>| it.issuer == feed.issuer && it.files == feed.files && it.files.is_some();
+        if written.feeds[..index].iter().any(same) {
+            let message = "another feed of this issuer has this pattern: every file that matches it is refused";
+            warnings.push(feed.section.problem("files", message));
         }
     }
     for feed in written.feeds.iter().filter(|it| it.allow_plaintext) {

@@ -376,11 +376,6 @@ fn mistakes_between_issuers_and_feeds_are_named() {
             "feed[1].sequence: must be \"off\" or \"increasing\" or \"gapless\"",
         ),
         (
-            "issuer = \"BETA\"\nservice = \"payment-cards\"\nfiles = \"BETA_*\"",
-            "issuer = \"ACME\"\nservice = \"payment-cards\"\nfiles = \"ACME_*\"",
-            "feed[1].files: another feed of this issuer has this pattern: no file could belong to one of them",
-        ),
-        (
             "id = \"BETA\"",
             "id = \"BETA\"\noutbound = \"outbound/ACME\"",
             "issuer[1].outbound: /etc/nightdrop/outbound/ACME is issuer[0].outbound too; each needs a directory of its own",
@@ -522,6 +517,13 @@ fn check_reads_every_key_and_says_which_fail() {
     assert_eq!((found.problems, keys(&found.warnings)), (Vec::new(), vec!["feed[0].keys[0]".to_owned()]));
     mode("a.jwk", 0o400);
     assert_eq!(check::check(&config, &with, &judges), check::Findings::default());
+}
+
+#[test]
+fn two_feeds_with_one_pattern_are_warned_of() {
+    let text = two().replace("issuer = \"BETA\"\nservice", "issuer = \"ACME\"\nservice").replace("BETA_*", "ACME_*");
+    let warnings = parse(&text).unwrap().warnings;
+    assert!(warnings.iter().any(|it| it.key == "feed[1].files"), "{warnings:?}");
 }
 
 #[test]

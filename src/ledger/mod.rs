@@ -7,6 +7,8 @@
 mod contract;
 mod error;
 pub mod sqlite;
+#[cfg(test)]
+mod suite;
 
 pub use contract::{
     Candidate, Claim, Decided, Group, Ledger, Overview, ReferenceKind, Refused, SequenceRule, Standing, batch_sequence,

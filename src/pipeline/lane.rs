@@ -107,7 +107,7 @@ impl Lane {
                 Ok(())
             }
             Err(Trouble::Fatal(why) | Trouble::Hold(why)) => Err(Fatal(why)),
-            Err(trouble @ Trouble::Later { .. }) => Err(Fatal(trouble.to_string())),
+            Err(trouble @ (Trouble::Later { .. } | Trouble::CopyGone)) => Err(Fatal(trouble.to_string())),
         }
     }
 }

@@ -28,6 +28,9 @@ pub(super) enum Trouble {
     /// The file cannot go on; a person must look.
     #[error("{0}")]
     Hold(String),
+    /// The copy is no longer in the work directory.
+    #[error("the copy is gone from the work directory")]
+    CopyGone,
     /// What the system says of its disk cannot be believed any more: the process must end.
     #[error("{0}")]
     Fatal(String),

@@ -17,7 +17,6 @@ use super::post::{SharedInbox, with_inbox};
 use super::proof::Proof;
 use super::site::{Issuer, Progress, Site};
 
-use arrival::copy_path;
 pub(super) use arrival::{Arrival, Next, Pending, Waiting};
 
 /// One issuer's files, one after another.
@@ -57,6 +56,7 @@ impl Story {
         let (no, name) = (pending.arrival.record.no, pending.arrival.record.name.clone());
         match self.step(pending).await {
             Err(Trouble::Hold(why)) => self.hold(no, &name, &why).await,
+            Err(trouble @ Trouble::CopyGone) => self.hold(no, &name, &trouble.to_string()).await,
             other => other,
         }
     }
@@ -70,19 +70,18 @@ impl Story {
             State::Claiming => return self.put_back(&arrival, false).await,
             State::Claimed | State::Waiting | State::Accepted | State::Registering => {}
         }
-        if arrival.resumed && arrival.record.sha256.is_some() && !copy_path(&self.site, arrival.record.no).exists() {
-            if matches!(arrival.record.state, State::Claimed | State::Waiting) {
-                // The original is still there: nothing was decided yet.
-                return self.put_back(&arrival, false).await;
-            }
-            return Err(Trouble::Hold("the copy is gone from the work directory".into()));
-        }
         let proof = match proof {
             Some(proof) => proof.await.unwrap_or_else(|_| {
                 Err(Trouble::Hold("reading the file made this program panic; its log names the line".into()))
-            })?,
+            }),
             None => return Ok(Next::Closed),
         };
+        let undecided = matches!(arrival.record.state, State::Claimed | State::Waiting);
+        if matches!(proof, Err(Trouble::CopyGone)) && undecided {
+            // The original is still there: nothing was decided yet.
+            return self.put_back(&arrival, false).await;
+        }
+        let proof = proof?;
         match (proof, arrival.record.state) {
             (Proof::Whole { opened, proven }, State::Accepted | State::Registering) => {
                 self.accepted(&arrival, opened, proven).await

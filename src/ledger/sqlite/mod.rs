@@ -10,6 +10,8 @@ mod files;
 mod opening;
 mod payment_cards;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::fs::File;

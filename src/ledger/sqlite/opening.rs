@@ -19,7 +19,7 @@ use super::SqliteLedger;
 static MIGRATIONS: Migrator = sqlx::migrate!("src/ledger/migrations/sqlite");
 
 /// Pages larger than the default: fewer of them are visited for the same rows.
-const PAGE_BYTES: u32 = 8192;
+pub(super) const PAGE_BYTES: u32 = 8192;
 
 /// How the store is opened.
 #[derive(Clone, Debug)]
@@ -171,7 +171,7 @@ async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<bool, Led
     Ok(copied)
 }
 
-async fn keep_copy(writer: &mut SqliteConnection, path: &Path, version: i64) -> Result<(), LedgerError> {
+pub(super) async fn keep_copy(writer: &mut SqliteConnection, path: &Path, version: i64) -> Result<(), LedgerError> {
     let mut copy = path.as_os_str().to_owned();
     copy.push(format!(".before-migration-{}", version + 1));
     let copy = PathBuf::from(copy);

@@ -57,7 +57,7 @@ pub(in crate::pipeline) enum Next {
     Report(FileNo),
 }
 
-pub(super) fn copy_path(site: &Site, no: FileNo) -> PathBuf {
+fn copy_path(site: &Site, no: FileNo) -> PathBuf {
     site.work.join(no.to_string())
 }
 
@@ -105,6 +105,10 @@ fn prove(
     let Some(sha256) = record.sha256.as_deref() else {
         return refused(proof::too_large(site.limits.file_bytes_max));
     };
+    match std::fs::symlink_metadata(&copy) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Trouble::CopyGone),
+        _ => {}
+    }
     if resumed && !proof::copy_is_unchanged(&copy, sha256)? {
         return Err(Trouble::Hold("the copy in the work directory is not what was claimed".into()));
     }

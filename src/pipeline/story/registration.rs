@@ -142,7 +142,7 @@ impl Story {
                 Ok(_) | Err(Trouble::Stopped) => Ok(()),
                 Err(trouble) => Err(Fatal(trouble.to_string())),
             },
-            Err(trouble @ Trouble::Later { .. }) => Err(Fatal(trouble.to_string())),
+            Err(trouble @ (Trouble::Later { .. } | Trouble::CopyGone)) => Err(Fatal(trouble.to_string())),
         }
     }
 }

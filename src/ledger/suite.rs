@@ -1,0 +1,248 @@
+//! What every store must do, tested through the contract alone: each store runs these unchanged.
+
+use std::sync::Arc;
+
+use crate::model::{
+    BatchKey, Code, Decision, EnvelopeKind, Environment, FileNo, Header, Masked, Outcome, RecordRow, Refusal,
+    ServiceName, State, Timestamp,
+};
+use crate::services::payment_cards::{Ask, Effect, NewCard};
+use crate::services::{Effects, PreparedChunk};
+
+use super::{Candidate, Claim, Decided, Group, Ledger, LedgerError, Refused, SequenceRule};
+
+const AT: Timestamp = Timestamp(1_795_138_200_000);
+
+async fn claimed(ledger: &dyn Ledger, issuer: &str, name: &str) -> FileNo {
+    let claim = Claim {
+        issuer: issuer.into(),
+        name: name.into(),
+        stem: name.trim_end_matches(".csv").into(),
+        feed: Some("feed".into()),
+        service: Some(ServiceName::PaymentCards),
+        environment: Some(Environment::Test),
+        identity: "{}".into(),
+        bytes: 1,
+        at: AT,
+    };
+    let record = ledger.claim(&claim).await.unwrap();
+    assert_eq!((record.state, record.name.as_str()), (State::Claiming, name));
+    ledger.claimed(record.no, Some("ab"), 1).await.unwrap();
+    record.no
+}
+
+fn candidate(no: FileNo, batch_id: &str, sequence: u64, content: u8) -> Candidate {
+    Candidate {
+        no,
+        issuer: "ACME".into(),
+        feed: "feed".into(),
+        service: ServiceName::PaymentCards,
+        key: Some(BatchKey {
+            issuer: "ACME".into(),
+            service: ServiceName::PaymentCards,
+            batch_id: batch_id.into(),
+            sequence: Some(sequence),
+        }),
+        header: Some(Header {
+            batch_id: batch_id.into(),
+            sequence_text: sequence.to_string(),
+            created_text: AT.to_string(),
+            created: AT,
+        }),
+        content_digest: [content; 32],
+        records: 3,
+        envelope: EnvelopeKind::Jwe,
+        key_id: None,
+        sequence: SequenceRule::Off,
+        settings: "{}".into(),
+        at: AT,
+    }
+}
+
+/// A chunk of registrations; the PANs are told by one byte each.
+fn chunk(no: FileNo, index: u64, asks: &[Result<u8, [u8; 16]>]) -> PreparedChunk {
+    let row = |position: usize| RecordRow {
+        line: index * 10 + position as u64,
+        record_ref: format!("r-{position}").into(),
+        outcome: Outcome::Rejected,
+        failures: Vec::new(),
+        masked: Masked::NONE,
+        own: Box::default(),
+    };
+    let effect = |(position, ask): (usize, &Result<u8, [u8; 16]>)| Effect {
+        position,
+        ask: match ask {
+            Ok(pan) => {
+                let ordinal = i64::try_from(index * 10 + position as u64).unwrap();
+                let mut card_id = [0; 16];
+                card_id[..8].copy_from_slice(&no.0.to_be_bytes());
+                card_id[8..].copy_from_slice(&ordinal.to_be_bytes());
+                Ask::Register(Box::new(NewCard {
+                    fingerprint: [*pan; 16],
+                    pan_id: (no.0 << 26) | ordinal,
+                    sealed: [0; 38],
+                    epoch: 1,
+                    masked: Masked { digits: 16, bin6: 230_377, last4: u16::from(*pan) },
+                    card_id,
+                }))
+            }
+            Err(id) => Ask::Delete(*id),
+        },
+    };
+    PreparedChunk {
+        index,
+        rows: (0..asks.len()).map(row).collect(),
+        effects: Effects::PaymentCards(asks.iter().enumerate().map(effect).collect()),
+    }
+}
+
+async fn registering(ledger: &dyn Ledger, name: &str, batch_id: &str, content: u8) -> FileNo {
+    let no = claimed(ledger, "ACME", name).await;
+    assert_eq!(ledger.decide(&candidate(no, batch_id, 1, content)).await.unwrap(), Decided::Accepted);
+    ledger.advance(no, &[State::Accepted], State::Registering, AT).await.unwrap();
+    no
+}
+
+async fn commit(ledger: &dyn Ledger, no: FileNo, chunks: &mut [PreparedChunk]) -> Result<(), LedgerError> {
+    ledger.commit(Group { no, issuer: "ACME", chunks }).await
+}
+
+async fn codes(ledger: &dyn Ledger, no: FileNo) -> Vec<Option<Code>> {
+    ledger.rows(no, 0, 100).await.unwrap().iter().map(RecordRow::code).collect()
+}
+
+pub(super) async fn stems_are_an_issuers_own_and_never_used_twice(ledger: Arc<dyn Ledger>) {
+    let mut stems = Vec::new();
+    for (issuer, name) in
+        [("ACME", "A.csv"), ("ACME", "A.csv"), ("ACME", "A.2.csv"), ("ACME", "A.csv"), ("OTHER", "A.csv")]
+    {
+        let no = claimed(&*ledger, issuer, name).await;
+        stems.push(ledger.file(no).await.unwrap().stem);
+    }
+    assert_eq!(stems, ["A", "A.2", "A.2.2", "A.3", "A"]);
+    let last = claimed(&*ledger, "ACME", "B.csv").await;
+    ledger.unclaim(last).await.unwrap();
+    assert!(ledger.file(last).await.is_err());
+    assert_eq!(ledger.open_files().await.unwrap().len(), 5);
+}
+
+pub(super) async fn the_same_file_twice_is_told_by_key_and_content(ledger: Arc<dyn Ledger>) {
+    let first = registering(&*ledger, "A.csv", "B1", 1).await;
+    let again = claimed(&*ledger, "ACME", "A.csv").await;
+    let decide = async |candidate: &Candidate| ledger.decide(candidate).await.unwrap();
+    assert_eq!(decide(&candidate(again, "B1", 1, 1)).await, Decided::Duplicate(first));
+    assert_eq!(decide(&candidate(again, "B1", 1, 2)).await, Decided::BatchReused("A.csv".into()));
+    assert_eq!(decide(&candidate(again, "B2", 1, 1)).await, Decided::DuplicateContent("A.csv".into()));
+    assert_eq!(decide(&candidate(again, "B1", 2, 1)).await, Decided::DuplicateContent("A.csv".into()));
+    assert_eq!(ledger.file(again).await.unwrap().state, State::Claimed, "nothing was written");
+
+    let refused = Refused {
+        refusal: Refusal::new(Code::DuplicateFile, "again"),
+        envelope: Some(EnvelopeKind::Jwe),
+        key_id: None,
+        header: None,
+        records: Some(3),
+        duplicate_of: Some(first),
+    };
+    ledger.refuse(again, &refused, None).await.unwrap();
+    let record = ledger.file(again).await.unwrap();
+    assert_eq!((record.decision, record.duplicate_of.as_deref()), (Some(Decision::Duplicate), Some("A.csv")));
+    assert_eq!(ledger.first_of(again).await.unwrap().map(|file| file.no), Some(first));
+    assert!(ledger.refuse(again, &refused, None).await.is_err(), "a step is taken once");
+
+    let nil = |no, batch_id| Candidate { records: 0, ..candidate(no, batch_id, 1, 9) };
+    for batch_id in ["N1", "N2"] {
+        let no = claimed(&*ledger, "ACME", "N.csv").await;
+        assert_eq!(decide(&nil(no, batch_id)).await, Decided::Accepted, "nil files have no content to repeat");
+    }
+}
+
+pub(super) async fn sequences_rise_and_leave_no_gap_where_none_is_allowed(ledger: Arc<dyn Ledger>) {
+    let mut decided = Vec::new();
+    for (rule, sequence) in [
+        (SequenceRule::Gapless, 7),
+        (SequenceRule::Gapless, 9),
+        (SequenceRule::Gapless, 8),
+        (SequenceRule::Gapless, 7),
+        (SequenceRule::Increasing, 12),
+        (SequenceRule::Increasing, 12),
+    ] {
+        let no = claimed(&*ledger, "ACME", "S.csv").await;
+        let unlike = u8::try_from(no.0).unwrap();
+        let file = Candidate { sequence: rule, ..candidate(no, &format!("B{no}"), sequence, unlike) };
+        decided.push(ledger.decide(&file).await.unwrap());
+    }
+    let expected = [
+        Decided::Accepted,
+        Decided::SequenceGap(8),
+        Decided::Accepted,
+        Decided::SequenceOld(9),
+        Decided::Accepted,
+        Decided::SequenceOld(13),
+    ];
+    assert_eq!(decided, expected);
+}
+
+pub(super) async fn a_group_is_there_whole_or_not_at_all(ledger: Arc<dyn Ledger>) {
+    let no = registering(&*ledger, "A.csv", "B1", 1).await;
+    let mut group = [chunk(no, 0, &[Ok(1), Ok(2), Ok(1)]), chunk(no, 1, &[Ok(2), Ok(3)])];
+    commit(&*ledger, no, &mut group).await.unwrap();
+    let twice = Some(Code::DuplicateInFile);
+    assert_eq!(codes(&*ledger, no).await, [None, None, twice, twice, None]);
+    let standing = ledger.standing(no).await.unwrap();
+    assert_eq!((standing.chunks, standing.tally.registered, standing.tally.rejected), (2, 3, 2));
+
+    // The same chunks again, or a gap: refused, and nothing of it stays.
+    assert!(commit(&*ledger, no, &mut [chunk(no, 0, &[Ok(8)])]).await.is_err());
+    assert!(commit(&*ledger, no, &mut [chunk(no, 3, &[Ok(8)])]).await.is_err());
+    commit(&*ledger, no, &mut [chunk(no, 2, &[Ok(8)])]).await.unwrap();
+    assert_eq!(codes(&*ledger, no).await[5], None, "what was undone made no card");
+
+    let next = registering(&*ledger, "B.csv", "B2", 2).await;
+    let card_of_one = {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&no.0.to_be_bytes());
+        id
+    };
+    let mut group = [chunk(next, 0, &[Ok(1), Err(card_of_one), Ok(1), Ok(1), Err(card_of_one)])];
+    commit(&*ledger, next, &mut group).await.unwrap();
+    let expected = [Some(Code::AlreadyRegistered), None, None, twice, Some(Code::NotRegistered)];
+    assert_eq!(codes(&*ledger, next).await, expected);
+    assert_eq!(ledger.rows(next, 0, 1).await.unwrap()[1].outcome, Outcome::Deregistered);
+
+    // Taken out for good, its PAN is erased and can come again.
+    let last = registering(&*ledger, "C.csv", "B3", 3).await;
+    let mut of_two = [0; 16];
+    of_two[..8].copy_from_slice(&no.0.to_be_bytes());
+    of_two[15] = 1;
+    commit(&*ledger, last, &mut [chunk(last, 0, &[Err(of_two)]), chunk(last, 1, &[Ok(2)])]).await.unwrap();
+    assert_eq!(codes(&*ledger, last).await, [None, None]);
+}
+
+pub(super) async fn another_issuers_cards_are_not_seen(ledger: Arc<dyn Ledger>) {
+    let mine = registering(&*ledger, "A.csv", "B1", 1).await;
+    commit(&*ledger, mine, &mut [chunk(mine, 0, &[Ok(1)])]).await.unwrap();
+    let no = claimed(&*ledger, "OTHER", "A.csv").await;
+    let theirs = Candidate { issuer: "OTHER".into(), ..candidate(no, "B1", 1, 1) };
+    assert_eq!(
+        ledger.decide(&theirs).await.unwrap(),
+        Decided::Accepted,
+        "the same key of another issuer is another key"
+    );
+    ledger.advance(no, &[State::Accepted], State::Registering, AT).await.unwrap();
+    let mut of_mine = [0; 16];
+    of_mine[..8].copy_from_slice(&mine.0.to_be_bytes());
+    let mut group = [chunk(no, 0, &[Ok(1), Err(of_mine)])];
+    ledger.commit(Group { no, issuer: "OTHER", chunks: &mut group }).await.unwrap();
+    assert_eq!(codes(&*ledger, no).await, [None, Some(Code::NotRegistered)]);
+}
+
+pub(super) async fn what_is_pinned_stays(ledger: Arc<dyn Ledger>) {
+    assert_eq!(ledger.pinned("x").await.unwrap(), None);
+    assert_eq!(ledger.pin("x", "1").await.unwrap(), "1");
+    assert_eq!(ledger.pin("x", "2").await.unwrap(), "1");
+    assert_eq!(ledger.pinned("x").await.unwrap().as_deref(), Some("1"));
+    let no = claimed(&*ledger, "ACME", "A.csv").await;
+    assert!(ledger.advance(no, &[State::Accepted], State::Registering, AT).await.is_err(), "a step from another state");
+    assert_eq!(ledger.file(no).await.unwrap().state, State::Claimed);
+}
