@@ -2,8 +2,8 @@
 
 use std::process;
 
-use nightdrop::cli::{self, Environment};
-use nightdrop::config::Surroundings;
+use nightdrop::cli::{self, Environment, Surroundings};
+use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
 fn main() -> process::ExitCode {
@@ -15,6 +15,8 @@ fn main() -> process::ExitCode {
     // No core dumps: memory holds keys and card numbers. A system that cannot do either is no reason not to run.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    // What the daemon makes is for its own user and group.
+    rustix::process::umask(Mode::from_raw_mode(0o027));
     // A file size limit is then an error of the write, not the end of the process.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     let environment = surroundings();

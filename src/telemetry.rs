@@ -3,6 +3,7 @@
 //! One line a file at each step and one at its end, never one a record. Each function takes just what its line may hold, so
 //! that no value of a record can get into one.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,7 +29,11 @@ pub fn start(format: LogFormat, filter: Option<&str>) {
     if let Ok(quiet) = "sqlx=warn".parse() {
         directives = directives.add_directive(quiet);
     }
-    let lines = tracing_subscriber::fmt().with_env_filter(directives).with_writer(std::io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(directives)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second start in one process (the demo after its set-up) keeps the first log.
     let _ = match format {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).try_init(),

@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::{Config, Surroundings};
+use crate::config::Config;
+pub use crate::config::Surroundings;
 use crate::model::{Clock, SystemClock};
-use crate::open::KeyType;
+use crate::open::{KeyError, KeyType};
 
 use run::Until;
 
@@ -251,7 +252,8 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
     };
     done.unwrap_or_else(|error| {
         eprintln!("nightdrop: {error:#}");
-        ExitCode::Failure
+        // A key that is none is the user's to mend, the rest is the world's.
+        if error.chain().any(|cause| cause.is::<KeyError>()) { ExitCode::Usage } else { ExitCode::Failure }
     })
 }
 

@@ -60,6 +60,9 @@ async fn under_signals(config: &Config, until: Until, surroundings: &Surrounding
                 eprintln!("nightdrop: {name} {why}; it is left for next time");
             }
             telemetry::stopped();
+            if matches!(until, Until::Done(_)) {
+                eprintln!("nightdrop: {}", closing_words(&site));
+            }
             exit_code(&site, until, &left)
         }
         Err(Fatal(why)) => {
@@ -68,6 +71,18 @@ async fn under_signals(config: &Config, until: Until, surroundings: &Surrounding
             ExitCode::Failure
         }
     }
+}
+
+fn closing_words(site: &Site) -> String {
+    let progress = &site.progress;
+    format!(
+        "{} files done, {} of them refused; {} records, {} of them rejected; {} files held",
+        Progress::read(&progress.files_done),
+        Progress::read(&progress.files_refused),
+        Progress::read(&progress.records_done),
+        Progress::read(&progress.records_rejected),
+        Progress::read(&progress.files_held)
+    )
 }
 
 fn exit_code(site: &Site, until: Until, left: &Left) -> ExitCode {

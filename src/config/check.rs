@@ -1,9 +1,10 @@
-//! Looks at what the configuration names: keys, reference data, directories. Changes nothing.
+//! Looks at what the configuration names: keys, secrets, reference data. Changes nothing.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use super::{Config, SecretSource, Surroundings};
+use super::{Config, Problem, SecretSource, Surroundings};
 
 /// What each part says of a secret or a file of its own; handed in, since no part is imported here.
 pub struct Judges<'a> {
@@ -19,56 +20,60 @@ pub struct Judges<'a> {
     pub card_products: &'a dyn Fn(&[u8]) -> Vec<String>,
 }
 
-/// What was found: what stops a start, and what is unwise.
-#[derive(Debug, Default)]
+/// What was found: what stops a start, and what is unwise. Each begins with its key path.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// With the key path each.
+    /// What would stop a start.
     pub problems: Vec<String>,
-    /// With the key path each.
+    /// What is allowed and yet unwise, the configuration's own warnings first.
     pub warnings: Vec<String>,
 }
 
-/// Reads everything that the configuration names.
+/// Reads everything that the configuration names, once.
 pub fn check(config: &Config, surroundings: &Surroundings, judges: &Judges<'_>) -> Findings {
-    let mut found = Findings::default();
-    found.warnings.extend(config.warnings.iter().map(ToString::to_string));
-    let mut secret = |key: String, source: &SecretSource, judge: &dyn Fn(&[u8]) -> Result<(), String>| {
+    let mut found =
+        Findings { problems: Vec::new(), warnings: config.warnings.iter().map(Problem::to_string).collect() };
+    for (key, source, judge) in secrets(config, judges) {
         let said = source.read(surroundings).map_err(|error| error.to_string()).and_then(|bytes| judge(&bytes));
-        if let Err(why) = said {
-            found.problems.push(format!("{key}: {source}: {why}"));
-        }
-    };
-    secret("vault.key_encryption_key".into(), &config.key_encryption_key, judges.kek);
-    for issuer in &config.issuers {
-        if let Some(source) = &issuer.reply_key {
-            secret(format!("issuer {}: reply_key", issuer.id), source, judges.public_key);
+        match said {
+            Err(why) => found.problems.push(format!("{key}: {source}: {why}")),
+            Ok(()) => found.warnings.extend(open_to_others(&key, source)),
         }
     }
-    for feed in &config.feeds {
-        for (index, source) in feed.keys.iter().enumerate() {
-            secret(format!("feed {}: keys[{index}]", feed.name), source, judges.private_key);
-        }
-    }
-    if let SecretSource::File(path) = &config.key_encryption_key {
-        found.warnings.extend(too_open(path));
-    }
-    let mut table = |key: &str, path: &Path, judge: &dyn Fn(&[u8]) -> Vec<String>| match std::fs::read(path) {
-        Ok(csv) => {
-            let mistakes = judge(&csv).into_iter().map(|mistake| format!("{key}: {}: {mistake}", path.display()));
-            found.problems.extend(mistakes);
-        }
-        Err(error) => found.problems.push(format!("{key}: {}: {error}", path.display())),
-    };
-    table("reference.account_ranges", &config.reference.account_ranges, judges.account_ranges);
-    if let Some(path) = &config.reference.card_products {
-        table("reference.card_products", path, judges.card_products);
+    let reference = &config.reference;
+    let ranges = ("account_ranges", Some(&reference.account_ranges), judges.account_ranges);
+    for (key, path, judge) in [ranges, ("card_products", reference.card_products.as_ref(), judges.card_products)] {
+        let Some(path) = path else { continue };
+        let mistakes = fs::read(path).map_or_else(|error| vec![error.to_string()], |csv| judge(&csv));
+        let named = mistakes.iter().map(|mistake| format!("reference.{key}: {}: {mistake}", path.display()));
+        found.problems.extend(named);
     }
     found
 }
 
-/// A key that others may read protects little.
-fn too_open(path: &Path) -> Option<String> {
-    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
-    let open = mode & 0o077 != 0;
-    open.then(|| format!("vault.key_encryption_key: {} has mode {mode:04o}; expected 0400", path.display()))
+type Judge<'j> = &'j dyn Fn(&[u8]) -> Result<(), String>;
+
+/// Every key and secret, with its key path and who can tell whether it is one.
+fn secrets<'c>(config: &'c Config, judges: &Judges<'c>) -> Vec<(String, &'c SecretSource, Judge<'c>)> {
+    let mut all = vec![("vault.key_encryption_key".to_owned(), &config.key_encryption_key, judges.kek)];
+    for (at, issuer) in config.issuers.iter().enumerate() {
+        all.extend(issuer.reply_key.as_ref().map(|key| (format!("issuer[{at}].reply_key"), key, judges.public_key)));
+    }
+    for (at, feed) in config.feeds.iter().enumerate() {
+        let named = |(key, source)| (format!("feed[{at}].keys[{key}]"), source, judges.private_key);
+        all.extend(feed.keys.iter().enumerate().map(named));
+    }
+    all
+}
+
+/// A private key in a file is its owner's alone. A reply key is public, and systemd guards its credentials.
+fn open_to_others(key: &str, source: &SecretSource) -> Option<String> {
+    let SecretSource::File(path) = source else { return None };
+    let mode = mode(path)?;
+    let open = !key.ends_with("reply_key") && mode != 0o400 && mode != 0o600;
+    open.then(|| format!("{key}: {source} has mode {mode:04o}; expected 0400 or 0600"))
+}
+
+fn mode(path: &Path) -> Option<u32> {
+    Some(fs::metadata(path).ok()?.permissions().mode() & 0o7777)
 }

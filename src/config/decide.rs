@@ -1,46 +1,41 @@
-//! What goes together: the cross-checks, and the configuration as decided.
+//! From written to decided: which values go together, which directories follow from which.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::model::{EnvelopeKind, Environment};
 
-use super::places::{self, Place};
+use super::decided::{Config, Feed, Issuer, Reference, Store};
+use super::places::{self, Claimed};
 use super::written::{Written, WrittenFeed, WrittenIssuer};
-use super::{Config, Feed, Issuer, Problem, Reference, SecretSource, Store};
+use super::{Problem, SecretSource};
 
-/// Decides what was written. Every problem is noted in the document; `None` where something required is not there.
+/// `None` only where a problem has been noted.
 pub(super) fn decide(written: Written<'_>, file: &Path) -> Option<Config> {
-    if written.issuers.is_empty() {
-        written.root.note("issuer", "at least one [[issuer]] is needed");
-    }
-    if written.feeds.is_empty() {
-        written.root.note("feed", "at least one [[feed]] is needed");
-    }
-    unique(&written);
-    let environment = environment(&written.feeds);
-    let several = written.issuers.len() > 1;
-    let mut decided = Vec::new();
-    for issuer in &written.issuers {
-        decided.push(decide_issuer(&written, issuer, several));
-    }
-    check_places(&written, &decided);
-    let mut warnings = Vec::new();
+    refuse_repeated_names(&written);
+    let environment = one_environment(&written.feeds);
     for feed in &written.feeds {
-        check_feed(&written, feed, &mut warnings);
+        refuse_contradictions(feed);
+        refuse_shared_pattern(feed, &written.feeds);
     }
-    if environment == Some(Environment::Prod)
-        && let Some(SecretSource::File(_)) = &written.key_encryption_key
-    {
-        let place = written.vault_section.place("key_encryption_key");
-        let message = "the key-encryption key lies in a file; in PROD use a systemd credential or a command";
-        warnings.push(written.root.problem(&place, message));
-    }
+    let issuers: Vec<(Claimed, Claimed)> = written.issuers.iter().map(|it| directories(it, &written)).collect();
+    refuse_shared_places(&written, &issuers);
+
+    let warnings = warnings(&written, environment);
+    let decided = written.issuers.into_iter().zip(issuers).map(|(issuer, (inbound, outbound))| {
+        Some(Issuer {
+            id: issuer.id?,
+            inbound: inbound.path,
+            outbound: outbound.path,
+            reply_key: issuer.reply_key,
+            reply_envelope: issuer.reply_envelope,
+            currencies: issuer.currencies,
+        })
+    });
     Some(Config {
+        issuers: decided.collect::<Option<_>>()?,
+        feeds: written.feeds.into_iter().map(feed).collect::<Option<_>>()?,
         file: file.to_owned(),
         environment: environment?,
-        issuers: decided.into_iter().collect::<Option<_>>()?,
-        feeds: written.feeds.into_iter().map(decide_feed).collect::<Option<_>>()?,
         daemon: written.daemon,
         limits: written.limits,
         store: Store { path: written.store_path?, cache_bytes: written.cache_bytes },
@@ -51,118 +46,151 @@ pub(super) fn decide(written: Written<'_>, file: &Path) -> Option<Config> {
     })
 }
 
-fn unique(written: &Written<'_>) {
-    let mut ids = BTreeMap::new();
-    for issuer in &written.issuers {
-        if let Some(id) = &issuer.id
-            && ids.insert(id.as_str(), ()).is_some()
-        {
-            issuer.section.note("id", "another issuer has this id already");
+fn feed(written: WrittenFeed<'_>) -> Option<Feed> {
+    Some(Feed {
+        name: written.name?,
+        issuer: written.issuer?,
+        service: written.service?,
+        files: written.files?,
+        envelopes: written.envelopes?,
+        keys: written.keys.unwrap_or_default(),
+        format: written.format,
+        delimiter: written.delimiter,
+        environment: written.environment?,
+        controls: written.controls,
+        sequence: written.sequence,
+        sequence_wait: written.sequence_wait,
+        done_marker: written.done_marker,
+        allow_plaintext: written.allow_plaintext,
+    })
+}
+
+/// Ids and names are unique, there is at least one of each, and a feed's issuer exists.
+fn refuse_repeated_names(written: &Written<'_>) {
+    for (key, none) in [("issuer", written.issuers.is_empty()), ("feed", written.feeds.is_empty())] {
+        if none && !written.root.has(key) {
+            written.root.note(key, format!("at least one [[{key}]] is required"));
         }
     }
-    let mut names = BTreeMap::new();
-    for feed in &written.feeds {
-        if let Some(name) = &feed.name
-            && names.insert(name.as_str(), ()).is_some()
-        {
-            feed.section.note("name", "another feed has this name already");
+    for (index, issuer) in written.issuers.iter().enumerate() {
+        if issuer.id.is_some() && written.issuers[..index].iter().any(|it| it.id == issuer.id) {
+            issuer.section.note("id", "another issuer has this id");
         }
-        if let Some(issuer) = &feed.issuer
-            && !ids.contains_key(issuer.as_str())
-        {
+    }
+    // An id that is wrong or absent has been noted; the feeds that name it are not wrong too.
+    let all_known = written.issuers.iter().all(|it| it.id.is_some()) && !written.issuers.is_empty();
+    for (index, feed) in written.feeds.iter().enumerate() {
+        if feed.name.is_some() && written.feeds[..index].iter().any(|it| it.name == feed.name) {
+            feed.section.note("name", "another feed has this name");
+        }
+        let named = feed.issuer.is_some() && written.issuers.iter().any(|it| it.id == feed.issuer);
+        if feed.issuer.is_some() && all_known && !named {
             feed.section.note("issuer", "no [[issuer]] has this id");
         }
     }
 }
 
 /// One database holds TEST or PROD, never both.
-fn environment(feeds: &[WrittenFeed<'_>]) -> Option<Environment> {
-    let first = feeds.iter().find_map(|feed| feed.environment)?;
-    for feed in feeds {
-        if feed.environment.is_some_and(|environment| environment != first) {
-            feed.section
-                .note("environment", format!("all feeds of one daemon must be {first} like the first, or none"));
-        }
+fn one_environment(feeds: &[WrittenFeed<'_>]) -> Option<Environment> {
+    let first = feeds.iter().find_map(|it| it.environment)?;
+    for feed in feeds.iter().filter(|it| it.environment.is_some_and(|its| its != first)) {
+        feed.section.note("environment", format!("an earlier feed has {first}, and one database holds one of the two"));
     }
     Some(first)
 }
 
-fn decide_issuer(written: &Written<'_>, issuer: &WrittenIssuer<'_>, several: bool) -> Option<Issuer> {
-    let id = issuer.id.clone()?;
-    let own = |named: &Option<std::path::PathBuf>, all: &Path| match named {
-        Some(path) => path.clone(),
-        None if several => all.join(&id),
-        None => all.to_owned(),
-    };
-    Some(Issuer {
-        inbound: own(&issuer.inbound, &written.inbound),
-        outbound: own(&issuer.outbound, &written.outbound),
-        reply_key: issuer.reply_key.clone(),
-        reply_envelope: issuer.reply_envelope,
-        currencies: issuer.currencies.clone(),
-        id,
-    })
-}
-
-/// Each directory has one use: a file that is written in one must never be taken for an arrival in another.
-fn check_places(written: &Written<'_>, issuers: &[Option<Issuer>]) {
-    let daemon = &written.daemon;
-    let mut all = Vec::new();
-    for (path, key) in [(&daemon.work, "work"), (&daemon.archive, "archive"), (&daemon.quarantine, "quarantine")] {
-        all.push(Place { path, what: format!("daemon.{key}"), section: &written.daemon_section, key });
+/// What a feed accepts needs what opens it.
+fn refuse_contradictions(feed: &WrittenFeed<'_>) {
+    let prod = feed.environment == Some(Environment::Prod);
+    if prod && feed.allow_plaintext {
+        feed.section.note("allow_plaintext", "must not be true with environment \"PROD\"");
     }
-    for (decided, issuer) in issuers.iter().zip(&written.issuers) {
-        if let Some(decided) = decided {
-            let place = |path, key| Place {
-                path,
-                what: format!("{} of issuer {}", key, decided.id),
-                section: &issuer.section,
-                key,
-            };
-            all.push(place(&decided.inbound, "inbound"));
-            all.push(place(&decided.outbound, "outbound"));
+    let Some(envelopes) = &feed.envelopes else { return };
+    if envelopes.contains(&EnvelopeKind::None) {
+        if prod {
+            feed.section.note("envelopes", "must not hold \"none\" with environment \"PROD\"");
+        } else if !feed.allow_plaintext {
+            feed.section.note("envelopes", "holds \"none\", which needs allow_plaintext = true");
         }
     }
-    places::check(&all);
-}
-
-fn check_feed(written: &Written<'_>, feed: &WrittenFeed<'_>, warnings: &mut Vec<Problem>) {
-    let Some(envelopes) = &feed.envelopes else { return };
-    if envelopes.is_empty() {
-        feed.section.note("envelopes", "at least one envelope is needed");
-    }
-    let plain = envelopes.contains(&EnvelopeKind::None);
-    let sealed = envelopes.iter().any(|envelope| *envelope != EnvelopeKind::None);
-    if sealed && !feed.section.has("keys") {
-        feed.section.note("keys", "required, but absent: a sealed envelope needs a key that opens it");
-    } else if sealed && feed.keys.as_ref().is_some_and(Vec::is_empty) {
-        feed.section.note("keys", "at least one key is needed");
-    }
-    if feed.allow_plaintext && feed.environment == Some(Environment::Prod) {
-        feed.section.note("allow_plaintext", "never with environment PROD");
-    } else if plain && !feed.allow_plaintext {
-        feed.section.note("envelopes", "\"none\" takes plain text: it needs allow_plaintext = true, and never in PROD");
-    } else if plain {
-        let message = "this feed takes files that are not sealed";
-        warnings.push(written.root.problem(&feed.section.place("envelopes"), message));
+    if envelopes.iter().any(|it| *it != EnvelopeKind::None) && !feed.section.has("keys") {
+        feed.section.note("keys", "required, but absent: only a feed whose envelopes are [\"none\"] needs no key");
     }
 }
 
-fn decide_feed(feed: WrittenFeed<'_>) -> Option<Feed> {
-    Some(Feed {
-        name: feed.name?,
-        issuer: feed.issuer?,
-        service: feed.service?,
-        files: feed.files?,
-        envelopes: feed.envelopes?,
-        keys: feed.keys.unwrap_or_default(),
-        format: feed.format,
-        delimiter: feed.delimiter,
-        environment: feed.environment?,
-        controls: feed.controls,
-        sequence: feed.sequence,
-        sequence_wait: feed.sequence_wait,
-        done_marker: feed.done_marker,
-        allow_plaintext: feed.allow_plaintext,
-    })
+/// A name that matches two feeds of its issuer is refused; two equal patterns would refuse every file.
+fn refuse_shared_pattern(feed: &WrittenFeed<'_>, feeds: &[WrittenFeed<'_>]) {
+    let same = |it: &&WrittenFeed<'_>| {
+        it.issuer == feed.issuer && it.files == feed.files && it.issuer.is_some() && it.files.is_some()
+    };
+    if let Some(first) = feeds.iter().find(same)
+        && !std::ptr::eq(first, feed)
+    {
+        feed.section.note("files", "another feed of this issuer has this pattern: no file could belong to one of them");
+    }
+}
+
+/// One issuer has the inbound and outbound directories; of several, each has one below them, unless it names its own.
+fn directories(issuer: &WrittenIssuer<'_>, written: &Written<'_>) -> (Claimed, Claimed) {
+    let claim = |key, own: &Option<PathBuf>, shared: &Path| match own {
+        Some(path) => Claimed { place: issuer.section.place(key), path: path.clone() },
+        None if written.issuers.len() == 1 => {
+            Claimed { place: written.daemon_section.place(key), path: shared.to_owned() }
+        }
+        None => {
+            let path = shared.join(issuer.id.as_deref().unwrap_or_default());
+            Claimed { place: issuer.section.place(key), path }
+        }
+    };
+    (claim("inbound", &issuer.inbound, &written.inbound), claim("outbound", &issuer.outbound, &written.outbound))
+}
+
+fn refuse_shared_places(written: &Written<'_>, issuers: &[(Claimed, Claimed)]) {
+    // Without its id, or with another's, an issuer's directories are not its own; that has been noted.
+    let mut known: Vec<&str> = written.issuers.iter().filter_map(|it| it.id.as_deref()).collect();
+    known.sort_unstable();
+    known.dedup();
+    if known.len() < written.issuers.len() {
+        return;
+    }
+    let daemon = &written.daemon_section;
+    let own = [
+        ("work", &written.daemon.work),
+        ("archive", &written.daemon.archive),
+        ("quarantine", &written.daemon.quarantine),
+    ];
+    let own = own.map(|(key, path)| Claimed { place: daemon.place(key), path: path.clone() });
+    let partners = issuers.iter().flat_map(|(inbound, outbound)| [inbound.clone(), outbound.clone()]);
+    let directories: Vec<Claimed> = partners.chain(own).collect();
+    let mut files = Vec::new();
+    if let Some(path) = &written.store_path {
+        files.push(Claimed { place: written.store_section.place("url"), path: path.clone() });
+    }
+    if let Some(SecretSource::File(path)) = &written.key_encryption_key {
+        files.push(Claimed { place: written.vault_section.place("key_encryption_key"), path: path.clone() });
+    }
+    places::check(written.root.document(), &directories, &files, issuers.len() * 2);
+}
+
+/// What is allowed and yet unwise.
+fn warnings(written: &Written<'_>, environment: Option<Environment>) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    if environment == Some(Environment::Prod) && matches!(written.key_encryption_key, Some(SecretSource::File(_))) {
+        warnings.push(written.vault_section.problem(
+            "key_encryption_key",
+            "the key to every card number lies in a file; a credential or a command keeps it off the disk",
+        ));
+    }
+    for issuer in &written.issuers {
+        if !written.feeds.iter().any(|feed| feed.issuer == issuer.id) {
+            warnings.push(issuer.section.problem("id", "no [[feed]] is of this issuer: every file of it is refused"));
+        }
+        if environment == Some(Environment::Prod) && issuer.reply_key.is_none() {
+            warnings.push(issuer.section.problem("reply_key", "without one, answers to this issuer are plain text"));
+        }
+    }
+    for feed in written.feeds.iter().filter(|it| it.allow_plaintext) {
+        warnings.push(feed.section.problem("allow_plaintext", "files of this feed may come as plain text"));
+    }
+    warnings
 }

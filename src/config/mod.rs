@@ -7,7 +7,6 @@
 pub mod check;
 mod decide;
 mod decided;
-
 mod places;
 mod problem;
 mod quantity;

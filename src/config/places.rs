@@ -1,31 +1,51 @@
-//! Directories that must not be one another, nor lie in one another.
+//! No directory may be another, or lie inside another: what one partner can write, nothing else may read as its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::reader::Section;
+use super::reader::{Document, Place};
 
-/// A directory, and where it is configured.
-pub(super) struct Place<'a, 'd> {
-    pub(super) path: &'a Path,
-    pub(super) what: String,
-    pub(super) section: &'a Section<'d>,
-    pub(super) key: &'static str,
+/// A directory or file with the key that names it.
+#[derive(Clone)]
+pub(super) struct Claimed {
+    pub(super) place: Place,
+    pub(super) path: PathBuf,
 }
 
-/// Notes every pair of which one is the other or lies in it, at the later of the two.
-pub(super) fn check(all: &[Place<'_, '_>]) {
-    for (index, place) in all.iter().enumerate() {
-        for earlier in &all[..index] {
-            let words = if place.path == earlier.path {
-                format!("the same directory as {}", earlier.what)
-            } else if place.path.starts_with(earlier.path) {
-                format!("lies inside {}", earlier.what)
-            } else if earlier.path.starts_with(place.path) {
-                format!("holds {}", earlier.what)
+/// Notes each pair of `directories` of which one holds the other, and each of `files` that lies in one of `open`.
+pub(super) fn check(document: &Document<'_>, directories: &[Claimed], files: &[Claimed], open: usize) {
+    let real: Vec<PathBuf> = directories.iter().map(|it| real(&it.path)).collect();
+    for (index, (one, at)) in directories.iter().zip(&real).enumerate() {
+        for (other, of) in directories.iter().zip(&real).take(index) {
+            let path = one.path.display();
+            let fault = if at == of {
+                format!("{path} is {} too", other.place.path)
+            } else if at.starts_with(of) {
+                format!("{path} lies inside {}", other.place.path)
+            } else if of.starts_with(at) {
+                format!("{path} holds {}", other.place.path)
             } else {
                 continue;
             };
-            place.section.note(place.key, format!("{words}; each directory has one use"));
+            document.note(&one.place, format!("{fault}; each needs a directory of its own"));
         }
+    }
+    for file in files {
+        let at = self::real(&file.path);
+        if let Some((holder, _)) =
+            directories.iter().zip(&real).take(open).find(|(_, directory)| at.starts_with(directory))
+        {
+            document.note(&file.place, format!("lies inside {}, which a partner can reach", holder.place.path));
+        }
+    }
+}
+
+/// The path with the links in what exists of it followed.
+fn real(path: &Path) -> PathBuf {
+    if let Ok(whole) = path.canonicalize() {
+        return whole;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => real(parent).join(name),
+        _ => path.to_owned(),
     }
 }

@@ -27,7 +27,8 @@ impl<'d> Document<'d> {
     }
 
     pub(super) fn note(&self, place: &Place, message: impl Into<String>) {
-        self.problems.borrow_mut().push(self.problem(place, message));
+        let problem = self.problem(place, message);
+        self.problems.borrow_mut().push(problem);
     }
 
     fn problem(&self, place: &Place, message: impl Into<String>) -> Problem {
@@ -96,9 +97,13 @@ impl<'d> Section<'d> {
         self.document.note(&self.place(key), message);
     }
 
-    /// A problem that is told and does not stop a start.
-    pub(super) fn problem(&self, place: &Place, message: &str) -> Problem {
-        self.document.problem(place, message)
+    /// A problem that is only to be known about.
+    pub(super) fn problem(&self, key: &'static str, message: &str) -> Problem {
+        self.document.problem(&self.place(key), message)
+    }
+
+    pub(super) const fn document(&self) -> &'d Document<'d> {
+        self.document
     }
 
     /// Whether the key is written, rightly or wrongly.
@@ -168,6 +173,11 @@ impl<'d> Section<'d> {
         }
         let (_, value) = self.table?.iter().find(|(name, _)| name.get_ref() == key)?;
         Some(Value::new(self.document, self.place.key(key).path, value))
+    }
+
+    #[cfg(test)]
+    pub(super) fn known(&self) -> Vec<&'static str> {
+        self.known.borrow().clone()
     }
 }
 
@@ -303,7 +313,7 @@ impl<'d> Value<'d> {
 }
 
 /// The candidate most like `word`, if one is like it at all.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)

@@ -1,6 +1,6 @@
 //! Which three letters name a currency that a card account can be kept in.
 
-use iso_currency::{Currency, Flag};
+use iso_currency::Currency;
 
 /// Whether `code`, in capitals, is an active ISO 4217 code.
 ///
@@ -11,7 +11,7 @@ pub fn is_active(code: &str) -> bool {
     match Currency::from_code(code) {
         None | Some(Currency::XXX | Currency::XTS) => false,
         Some(Currency::VES) => true,
-        Some(currency) => !currency.flags().iter().any(|flag| matches!(flag, Flag::Superseded(_))),
+        Some(currency) => currency.is_superseded().is_none(),
     }
 }
 

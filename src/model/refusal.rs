@@ -20,7 +20,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal of the file as a whole.
     pub fn new(code: Code, description: impl Into<String>) -> Self {
-        Self { code, line: None, description: description.into(), ends_early: false, sensitive: false }
+        Self { code, line: None, description: sentence(description.into()), ends_early: false, sensitive: false }
     }
 
     /// The same, at a line.
@@ -36,4 +36,15 @@ impl Refusal {
         self.ends_early = true;
         self
     }
+}
+
+/// A capital first and a full stop last, whoever wrote it.
+fn sentence(mut text: String) -> String {
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    text
 }

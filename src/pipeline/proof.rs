@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::model::{Code, EnvelopeKind, Limits, Refusal};
+use crate::model::{Code, EnvelopeKind, Header, Limits, Refusal};
 use crate::open::{self, Keyring, Opened};
 use crate::parse::{self, Controls, Proven, Survey};
 
@@ -21,7 +21,7 @@ pub(super) enum Proof {
     /// The file is whole and as its feed says.
     Whole { opened: Opened, proven: Proven },
     /// It is turned away; with what was learnt of its envelope.
-    Refused { refusal: Refusal, envelope: Option<EnvelopeKind>, key_id: Option<String> },
+    Refused { refusal: Refusal, envelope: Option<EnvelopeKind>, key_id: Option<String>, header: Option<Header> },
 }
 
 /// The rules that pass 1 applies: the feed's as they are now, or as they were when the file was accepted.
@@ -62,18 +62,24 @@ pub(super) fn prove(copy: &Path, rules: Rules<'_>) -> Result<Proof, Trouble> {
     let opened = match open::open(File::open(copy)?, rules.open, rules.keyring) {
         Ok(opened) => opened,
         Err(error) => {
-            return Ok(Proof::Refused { refusal: refusal_or_trouble(error)?, envelope: None, key_id: None });
+            return Ok(Proof::Refused {
+                refusal: refusal_or_trouble(error)?,
+                envelope: None,
+                key_id: None,
+                header: None,
+            });
         }
     };
-    let refused = |refusal| Proof::Refused {
+    let refused = |refusal, header| Proof::Refused {
         refusal,
+        header,
         envelope: Some(opened.envelope()),
         key_id: opened.key_id().map(str::to_owned),
     };
     let mut survey = Survey::new(rules.parse);
     let mut plaintext = match opened.plaintext() {
         Ok(plaintext) => plaintext,
-        Err(error) => return Ok(refused(refusal_or_trouble(error)?)),
+        Err(error) => return Ok(refused(refusal_or_trouble(error)?, None)),
     };
     let mut buffer = Zeroizing::new(vec![0_u8; READ_BYTES]);
     loop {
@@ -81,12 +87,14 @@ pub(super) fn prove(copy: &Path, rules: Rules<'_>) -> Result<Proof, Trouble> {
         match plaintext.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => survey.push(&buffer[..count]),
-            Err(error) => return Ok(refused(refusal_or_trouble(error)?)),
+            Err(error) => return Ok(refused(refusal_or_trouble(error)?, None)),
         }
     }
+    // Proven by now, so that it may be told.
+    let header = survey.header().cloned();
     match survey.finish() {
         Ok(proven) => Ok(Proof::Whole { opened, proven }),
-        Err(refusal) => Ok(refused(refusal)),
+        Err(refusal) => Ok(refused(refusal, header)),
     }
 }
 

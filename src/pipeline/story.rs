@@ -95,8 +95,8 @@ impl Story {
                 telemetry::file_ended_early(arrival.record.no, &arrival.record.name);
                 self.put_back(&arrival, true).await
             }
-            (Proof::Refused { refusal, envelope, key_id }, _) => {
-                let refused = Refused { refusal, envelope, key_id, header: None, records: None, duplicate_of: None };
+            (Proof::Refused { refusal, envelope, key_id, header }, _) => {
+                let refused = Refused { refusal, envelope, key_id, header, records: None, duplicate_of: None };
                 self.refuse(&arrival, refused, None).await
             }
         }

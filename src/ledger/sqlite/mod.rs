@@ -187,7 +187,7 @@ impl Ledger for SqliteLedger {
 
     async fn unclaim(&self, no: FileNo) -> Result<(), LedgerError> {
         let mut write = self.begin().await?;
-        sqlx::query("DELETE FROM file WHERE no = ? AND state IN ('CLAIMING', 'CLAIMED')")
+        sqlx::query("DELETE FROM file WHERE no = ? AND state IN ('CLAIMING', 'CLAIMED', 'WAITING')")
             .bind(no.0)
             .execute(write.on()?)
             .await?;

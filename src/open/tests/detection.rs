@@ -38,7 +38,7 @@ fn plain_text_opens_only_where_it_is_accepted_and_allowed() {
         for options in [jwe_only(), forbidden, not_accepted, none(false)] {
             let refusal = refused(text, &options);
             assert_eq!((refusal.code, refusal.ends_early), (Code::EnvelopeRefused, false));
-            assert!(refusal.description.contains("plain text is not accepted"), "{}", refusal.description);
+            assert!(refusal.description.contains("lain text is not accepted"), "{}", refusal.description);
         }
     }
 }

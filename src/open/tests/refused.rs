@@ -313,6 +313,14 @@ fn giant_rubbish_is_refused_from_head_and_tail_alone() {
 }
 
 #[test]
+fn a_sixth_segment_in_sight_is_refused_before_any_key_is_used() {
+    // No key at all: had the gate let it through, it would be KEY_UNKNOWN.
+    for token in [format!("{}.AAAA", token()), token().replacen('.', "..", 1)] {
+        assert_eq!(refusal(token.as_bytes(), &keyring(&[])).code, Code::EnvelopeRefused);
+    }
+}
+
+#[test]
 fn a_dot_deep_in_the_content_is_refused_when_it_streams_by() {
     let token = josekit_token("RSA-OAEP-256", "A256GCM", &[], &RSA, &[b'x'; 1 << 20]);
     let mut bytes = token.into_bytes();

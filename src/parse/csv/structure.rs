@@ -206,6 +206,11 @@ impl Structure {
         }
     }
 
+    /// The header, once it was read.
+    pub(super) const fn known_header(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
+
     fn header(&mut self, line: Line<'_>) -> Result<Kind, Refusal> {
         let Line { text, number, ended, .. } = line;
         if !begins_with(text, b"HDR", self.options.delimiter) {
@@ -369,7 +374,9 @@ fn invalid(description: impl Into<String>, line: u64) -> Refusal {
 }
 
 fn cut_record(line: u64) -> Refusal {
-    Refusal::new(Code::TrailerMissing, "The file ends within this record.").at(line).early()
+    Refusal::new(Code::TrailerMissing, "The file ends within this record; expected are a whole record and a trailer.")
+        .at(line)
+        .early()
 }
 
 /// Whether a line of an unfinished record is a trailer: then a quote is missing, not the rest of the file.

@@ -73,6 +73,11 @@ impl Survey {
         }
     }
 
+    /// The header, once it was read and agrees with the feed; it can be told even of a file that is refused for what follows.
+    pub fn header(&self) -> Option<&Header> {
+        self.structure.known_header()
+    }
+
     /// Says that the text has ended.
     pub fn finish(mut self) -> Result<Proven, Refusal> {
         if self.opening.is_none() {

@@ -99,7 +99,7 @@ fn prove(
     resumed: bool,
     several: bool,
 ) -> Result<Proof, Trouble> {
-    let refused = |refusal| Ok(Proof::Refused { refusal, envelope: None, key_id: None });
+    let refused = |refusal| Ok(Proof::Refused { refusal, envelope: None, key_id: None, header: None });
     let issuer = &site.issuers[issuer];
     let copy = copy_path(site, record.no);
     let Some(sha256) = record.sha256.as_deref() else {
