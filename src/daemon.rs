@@ -40,8 +40,7 @@ pub type Left = Vec<(String, &'static str)>;
 /// Runs until the word to stop is said or, as a batch, until what waits is done.
 pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
     let mut left_open = tidy_up(&site).await?;
-    let mut posts = JoinSet::new();
-    let mut lanes = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for index in 0..site.issuers.len() {
         let mine = left_open.remove(&site.issuers[index].id).unwrap_or_default();
         let (post, lane) = Lane::open(&site, index, options.settle, options.stalled, mine)?;
@@ -49,8 +48,8 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
         for directory in unwatched {
             telemetry::not_watched(&directory.directory, &directory.source.to_string());
         }
-        posts.spawn(watch(Arc::clone(&site), post, hint, options));
-        lanes.spawn(lane.run());
+        tasks.spawn(watch(Arc::clone(&site), post, hint, options));
+        tasks.spawn(async { lane.run().await.map(|()| Left::new()) });
     }
     for (issuer, files) in left_open {
         telemetry::issuer_gone(&issuer, files.len());
@@ -61,23 +60,18 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
     let status = tokio::spawn(tell_status(Arc::clone(&site)));
     let mut left = Left::new();
     let mut fatal = None;
-    while let Some(ended) = tokio::select! {
-        ended = posts.join_next(), if !posts.is_empty() => ended.map(|ended| ended.map(Some)),
-        ended = lanes.join_next() => ended.map(|ended| ended.map(|ended| ended.map(|()| Left::new())).map(Some)),
-    } {
-        match ended {
-            Ok(Some(Ok(names))) => left.extend(names),
-            Ok(Some(Err(error))) => {
-                // The other issuers finish what is in flight; then the process ends, and starts again from what is on disk.
-                fatal.get_or_insert(error);
-                site.stop.say();
+    while let Some(ended) = tasks.join_next().await {
+        let error = match ended {
+            Ok(Ok(names)) => {
+                left.extend(names);
+                continue;
             }
-            Ok(None) => {}
-            Err(_) => {
-                fatal.get_or_insert(Fatal("a task of the daemon panicked; its log names the line".into()));
-                site.stop.say();
-            }
-        }
+            Ok(Err(error)) => error,
+            Err(_) => Fatal("a task of the daemon panicked; its log names the line".into()),
+        };
+        // The other issuers finish what is in flight; then the process ends, and starts again from what is on disk.
+        fatal.get_or_insert(error);
+        site.stop.say();
     }
     status.abort();
     if let Some(error) = fatal {
@@ -139,11 +133,13 @@ async fn watch(site: Arc<Site>, mut post: Post, hint: Hint, options: Options) ->
         if site.stop.said() {
             return Ok(Left::new());
         }
+        // Asked before the look: what was in hand until then is seen by it, as a file given back or gone.
+        let was_idle = site.progress.is_idle();
         let round = post.round().await?;
         // Fed from here and nowhere else: a daemon that no longer looks is to be restarted.
         say(&[NotifyState::Watchdog]);
         left = round.stalled.into_iter().map(|name| (name, "ends early and may still be uploaded")).collect();
-        if options.once && round.claimed == 0 && round.settling == 0 && !round.hindered && site.progress.is_idle() {
+        if options.once && round.claimed == 0 && round.settling == 0 && !round.hindered && was_idle {
             return Ok(left);
         }
         let mut pause = options.scan.min(round.next_change.unwrap_or(options.scan));
