@@ -39,7 +39,7 @@ $(VENV)/.made: tests/requirements.txt | packages-test
 test: packages-test $(VENV)/.made
 	$(CARGO) test --workspace --locked
 
-## The campaigns at full size: 300 kills, a million records. On the release build: about half an hour.
+## The campaigns at full size: 300 kills, a million records. On the release build; minutes, once that is built.
 test-long: packages-test $(VENV)/.made
 	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large::
 

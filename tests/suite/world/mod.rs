@@ -218,12 +218,12 @@ pub(crate) fn names_in(dir: &Path) -> Vec<String> {
     names
 }
 
-/// Every regular file under a directory.
+/// Every regular file under a directory; one that a running daemon takes away meanwhile is none.
 pub(crate) fn files_under(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for name in names_in(dir) {
         let path = dir.join(name);
-        let kind = fs::symlink_metadata(&path).unwrap().file_type();
+        let Ok(kind) = fs::symlink_metadata(&path).map(|found| found.file_type()) else { continue };
         if kind.is_dir() {
             found.extend(files_under(&path));
         } else if kind.is_file() {
