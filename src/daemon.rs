@@ -137,7 +137,9 @@ async fn watch(site: Arc<Site>, mut post: Post, hint: Hint, options: Options) ->
         let was_idle = site.progress.is_idle();
         let round = post.round().await?;
         // Fed from here and nowhere else: a daemon that no longer looks is to be restarted.
-        say(&[NotifyState::Watchdog]);
+        if options.watchdog.is_some() {
+            say(&[NotifyState::Watchdog]);
+        }
         left = round.stalled.into_iter().map(|name| (name, "ends early and may still be uploaded")).collect();
         if options.once && round.claimed == 0 && round.settling == 0 && !round.hindered && was_idle {
             return Ok(left);
