@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -173,8 +173,13 @@ async fn show_progress(site: Arc<Site>) {
             );
         }
     }
-    let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} records  {per_sec}  {eta} left  {msg}");
-    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} records  {rate}  {eta} left  {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // A bar that cannot be drawn is no reason to stop.
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        });
+    let bar = ProgressBar::new(0).with_style(style);
     let _wiped = Wiped(bar.clone());
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;

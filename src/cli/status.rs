@@ -145,7 +145,7 @@ fn print(running: bool, store: &Path, overview: &Overview) {
 /// Files and outcomes, as `status` and the demo show them.
 pub(super) fn table<'a>(files: impl Iterator<Item = &'a (FileRecord, Tally)>) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header([
         "file",
         "state",
