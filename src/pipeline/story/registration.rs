@@ -50,7 +50,6 @@ impl Story {
             Ok(standing.tally)
         })?;
         telemetry::file_registered(no, &record.name, tally.records());
-        Progress::add(&site.progress.records_rejected, tally.rejected);
         Ok(Next::Report(no))
     }
 
@@ -129,9 +128,12 @@ impl Story {
         let ended = async {
             patiently!(self.site.stop, answer::write_reports(&self.site, self.issuer(), no, true).await)?;
             let record = patiently!(self.site.stop, Ok(self.site.ledger.file(no).await?))?;
+            let tally = patiently!(self.site.stop, Ok(self.site.ledger.standing(no).await?.tally))?;
+            // Here and not when they are registered, since an earlier process may have done that; and before the file is
+            // done, since a batch run may end then.
+            Progress::add(&self.site.progress.records_rejected, tally.rejected);
             self.set_aside(&record, self.site.archive.clone(), false).await?;
             self.done(no, State::Reported).await?;
-            let tally = patiently!(self.site.stop, Ok(self.site.ledger.standing(no).await?.tally))?;
             telemetry::file_done(no, &record.name, &tally);
             Ok(())
         };
