@@ -107,12 +107,11 @@ async fn tidy_up(site: &Site) -> Result<BTreeMap<String, Vec<(FileRecord, String
                 intake::discard_copy(&site.work, &record.no.to_string()).map_err(|error| fatal(&error))?;
                 site.ledger.unclaim(record.no).await.map_err(|error| fatal(&error))?;
             }
-            State::Held => {
-                keep.insert(record.no.to_string());
-            }
             _ => {
                 keep.insert(record.no.to_string());
-                telemetry::file_resumed(record.no, &record.name, record.state);
+                if record.state != State::Held {
+                    telemetry::file_resumed(record.no, &record.name, record.state);
+                }
                 by_issuer.entry(record.issuer.clone()).or_default().push((record, identity));
             }
         }

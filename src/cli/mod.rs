@@ -272,8 +272,16 @@ fn load(file: &Path) -> Result<Config, ExitCode> {
     })
 }
 
+/// Threads that may block. Those of a registration wait for each other, so a bound that all workers of all issuers could
+/// reach would be a deadlock; a thread is only made when there is something for it to do.
+const BLOCKING_THREADS_MAX: usize = 1 << 15;
+
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .enable_all()
+        .build()
 }
 
 fn on_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
-use crate::model::{FileNo, FileRecord};
+use crate::model::{FileNo, FileRecord, State};
 
 use super::Fatal;
 use super::patience::Trouble;
@@ -41,6 +41,10 @@ impl Lane {
             let identity = serde_json::from_str(&identity)
                 .map_err(|_| Fatal(format!("the identity kept with file {} has an unknown form", record.no)))?;
             post::with_inbox(&inbox, |inbox| inbox.claimed(&record.name, identity));
+            if record.state == State::Held {
+                // Nothing is done with it, but its original may still lie there, and is not another arrival.
+                continue;
+            }
             Progress::add(&site.progress.files_open, 1);
             let arrival = Arrival { record, identity, last_word: false, several_feeds: false, resumed: true };
             let _ = to_lane.send(Pending::begin(site, issuer, arrival));
