@@ -134,7 +134,7 @@ async fn watch(site: Arc<Site>, mut post: Post, hint: Hint, options: Options) ->
         }
         // Asked before the look: what was in hand until then is seen by it, as a file given back or gone.
         let was_idle = site.progress.is_idle();
-        let round = post.round().await?;
+        let round = with_pulse(post.round(), &site.work, options.watchdog).await?;
         // Fed from here and nowhere else: a daemon that no longer looks is to be restarted.
         if options.watchdog.is_some() {
             say(&[NotifyState::Watchdog]);
@@ -156,6 +156,30 @@ async fn watch(site: Arc<Site>, mut post: Post, hint: Hint, options: Options) ->
             () = tokio::time::sleep(pause.max(Duration::from_millis(1))) => {}
         }
     }
+}
+
+/// Does a round of work; a long copy in it feeds the watchdog as long as it grows.
+async fn with_pulse<T>(round: impl Future<Output = T>, work: &Path, watchdog: Option<Duration>) -> T {
+    let Some(watchdog) = watchdog else { return round.await };
+    tokio::pin!(round);
+    let mut before = 0;
+    loop {
+        tokio::select! {
+            done = &mut round => return done,
+            () = tokio::time::sleep(watchdog / 3) => {}
+        }
+        let now = bytes_in(work);
+        if now != before {
+            before = now;
+            say(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+/// Bytes of the copies that lie in the work directory.
+fn bytes_in(work: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(work) else { return 0 };
+    entries.filter_map(|entry| entry.ok()?.metadata().ok()).map(|copy| copy.len()).sum()
 }
 
 /// The line that `systemctl status` shows.

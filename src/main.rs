@@ -4,7 +4,7 @@ use std::process;
 
 use nightdrop::cli::{self, Environment, Surroundings};
 use rustix::fs::Mode;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
 fn main() -> process::ExitCode {
     // A panic's message may hold what made it panic: only its place is said.
@@ -15,6 +15,9 @@ fn main() -> process::ExitCode {
     // No core dumps: memory holds keys and card numbers. A system that cannot do either is no reason not to run.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    // Every file in hand holds a descriptor: take what the system allows.
+    let files = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
     // What the daemon makes is for its own user and group.
     rustix::process::umask(Mode::from_raw_mode(0o027));
     // A file size limit is then an error of the write, not the end of the process.

@@ -53,9 +53,10 @@ pub enum LedgerError {
 
 impl LedgerError {
     /// Whether waiting helps.
-    pub const fn retry(&self) -> Retry {
+    pub fn retry(&self) -> Retry {
         match self {
-            Self::Database(_) | Self::Io { .. } => Retry::Later,
+            Self::Database(error) => database_retry(error),
+            Self::Io { .. } => Retry::Later,
             Self::Held(_)
             | Self::Newer(_)
             | Self::Migration(_)
@@ -64,5 +65,18 @@ impl LedgerError {
             | Self::Unsafe(_)
             | Self::Inconsistent(_) => Retry::Never,
         }
+    }
+}
+
+/// What the rows themselves are wrong about stays wrong; all else may be a lock, a full disk, a lost connection.
+fn database_retry(error: &sqlx::Error) -> Retry {
+    match error {
+        sqlx::Error::RowNotFound
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::ColumnIndexOutOfBounds { .. }
+        | sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::Decode(_) => Retry::Never,
+        sqlx::Error::Database(said) if said.is_unique_violation() || said.is_foreign_key_violation() => Retry::Never,
+        _ => Retry::Later,
     }
 }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use crate::ledger::Ledger;
-use crate::model::{FileNo, FileRecord, State, Tally, explain};
+use crate::model::{Decision, FileNo, FileRecord, State, Tally, explain};
 use crate::open::Recipient;
 use crate::report::{Balance, Book, Outbound, Outbox, Seal, Words, ack, summary};
 use crate::services::definition;
@@ -23,7 +23,12 @@ const WORDS: Words = Words { describe: explain::describe, remedy: explain::remed
 
 /// Writes the ack: after the decision is committed, before any record.
 pub(super) async fn write_ack(site: &Site, issuer: &Issuer, record: &FileRecord) -> Result<(), Trouble> {
-    let content = ack::content(record, site.contact.as_deref());
+    let contact = match record.decision {
+        // Fixed with everything else when the file was accepted.
+        Some(Decision::Accepted) => settings(&site.ledger.standing(record.no).await?.settings)?.contact,
+        _ => site.contact.clone(),
+    };
+    let content = ack::content(record, contact.as_deref());
     let (outbox, name) = (issuer.outbox.clone(), ack::name(&record.stem));
     blocking(move || {
         outbox.put(&name, &content)?;
@@ -45,7 +50,7 @@ pub(super) async fn write_reports(site: &Site, issuer: &Issuer, no: FileNo, firs
             Some(ReplySeal(recipient))
         }
     };
-    let ack_content = ack::content(&record, site.contact.as_deref());
+    let ack_content = ack::content(&record, settings.contact.as_deref());
     let ack_hash = hex(&Sha256::digest(&ack_content));
     let mut outbound =
         vec![Outbound { name: ack::name(&record.stem), content_sha256: ack_hash.clone(), sha256: ack_hash }];

@@ -1,6 +1,7 @@
 //! Waiting for a broken world: the one place that tries again.
 
 use std::error::Error;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::intake::IntakeError;
@@ -37,6 +38,19 @@ pub(super) enum Trouble {
     /// The daemon stops.
     #[error("stopping")]
     Stopped,
+}
+
+impl Trouble {
+    /// Whether it is a failure of something in `directory`.
+    pub(super) fn is_under(&self, directory: &Path) -> bool {
+        match self {
+            Self::Later { error, .. } => match error.downcast_ref::<IntakeError>() {
+                Some(IntakeError::Io { path, .. }) => path.starts_with(directory),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
 }
 
 /// An error with its causes, as one line.

@@ -17,6 +17,12 @@ use super::proof::hex;
 use super::site::{Issuer, Progress, Site};
 use super::story::{Arrival, Pending};
 
+/// Files in hand at a time, of all issuers together.
+const IN_HAND_MAX: u64 = 256;
+
+/// When to look again whether one of them is done.
+const IN_HAND_LOOK: Duration = Duration::from_millis(20);
+
 /// An inbox that the post scans and the lane gives files back to.
 pub(super) type SharedInbox = Arc<Mutex<Inbox>>;
 
@@ -76,16 +82,10 @@ impl Post {
             Err(Trouble::Fatal(why)) => return Err(Fatal(why)),
             Err(Trouble::Stopped) => return Ok(Round::default()),
             Err(trouble) => {
-                if !self.failing {
-                    telemetry::world_failed("intake", &trouble.to_string(), Duration::ZERO);
-                }
-                self.failing = true;
+                self.say_failing(&trouble);
                 return Ok(Round { hindered: true, ..Round::default() });
             }
         };
-        if std::mem::take(&mut self.failing) {
-            telemetry::world_recovered("intake");
-        }
         for odd in &look.odd {
             telemetry::odd_entry(&self.issuer().id, &odd.name, &format!("{:?}", odd.kind));
         }
@@ -99,6 +99,12 @@ impl Post {
             if self.site.stop.said() {
                 break;
             }
+            if self.site.progress.in_hand() >= IN_HAND_MAX {
+                // Each holds a descriptor and a copy: the rest can wait where it lies, in its order.
+                round.settling += 1;
+                round.next_change = Some(IN_HAND_LOOK);
+                break;
+            }
             if !self.has_room(&candidate).await? {
                 round.hindered = true;
                 break;
@@ -109,12 +115,27 @@ impl Post {
                 Err(Trouble::Fatal(why)) => return Err(Fatal(why)),
                 Err(Trouble::Stopped) => break,
                 Err(trouble) => {
-                    telemetry::world_failed("intake", &trouble.to_string(), Duration::ZERO);
+                    self.say_failing(&trouble);
                     round.hindered = true;
+                    // One bad original is in nobody's way. But where our own side fails, the next file must not get
+                    // this one's turn.
+                    if !trouble.is_under(self.inbound()) {
+                        break;
+                    }
                 }
             }
         }
+        if !round.hindered && std::mem::take(&mut self.failing) {
+            telemetry::world_recovered("intake");
+        }
         Ok(round)
+    }
+
+    /// Said when it begins, not at every look.
+    fn say_failing(&mut self, trouble: &Trouble) {
+        if !std::mem::replace(&mut self.failing, true) {
+            telemetry::world_failed("intake", &trouble.to_string(), Duration::ZERO);
+        }
     }
 
     async fn look(&self) -> Result<Look, Trouble> {
@@ -128,7 +149,10 @@ impl Post {
         let room = match blocking(move || Ok(free_room(&work, size, min)?)).await {
             Ok(room) => room,
             Err(Trouble::Fatal(why)) => return Err(Fatal(why)),
-            Err(_) => false,
+            Err(trouble) => {
+                self.say_failing(&trouble);
+                return Ok(false);
+            }
         };
         if room == self.short_of_room {
             self.short_of_room = !room;

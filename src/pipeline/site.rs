@@ -121,6 +121,7 @@ pub(super) struct Settings {
     pub(super) ranges_digest: [u8; 32],
     pub(super) key_epoch: u32,
     pub(super) report_version: u32,
+    pub(super) contact: Option<String>,
 }
 
 /// What this process has done so far, for exit codes, the status line and progress bars.
@@ -150,9 +151,14 @@ impl Progress {
         figure.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Whether nothing is in hand but files that wait for their sequence.
+    /// Files in hand, without those that wait for their sequence: what they wait for must still be taken.
+    pub fn in_hand(&self) -> u64 {
+        Self::read(&self.files_open).saturating_sub(Self::read(&self.files_waiting))
+    }
+
+    /// Whether nothing is in hand.
     pub fn is_idle(&self) -> bool {
-        Self::read(&self.files_open) <= Self::read(&self.files_waiting)
+        self.in_hand() == 0
     }
 
     /// Reads a figure.

@@ -87,12 +87,16 @@ impl Committer<'_> {
             if self.stop.said() {
                 return Ok(false);
             }
-            self.stop.within(pause).await;
-            pause = (pause * 2).min(PAUSE_MAX);
-            // The outcome of a commit that failed can be unknown: what is in the ledger decides.
-            match self.ledger.standing(self.no).await {
-                Ok(standing) if group.last().is_some_and(|chunk| standing.chunks > chunk.index) => return Ok(true),
-                _ => {}
+            // The outcome of a commit that failed can be unknown: what is in the ledger decides, once it can be read.
+            loop {
+                self.stop.within(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+                match self.ledger.standing(self.no).await {
+                    Ok(standing) if group.last().is_some_and(|chunk| standing.chunks > chunk.index) => return Ok(true),
+                    Ok(_) => break,
+                    Err(_) if self.stop.said() => return Ok(false),
+                    Err(_) => {}
+                }
             }
         }
     }

@@ -11,9 +11,18 @@ use super::{SqliteLedger, Write};
 impl SqliteLedger {
     pub(super) async fn decide_file(&self, candidate: &Candidate) -> Result<Decided, LedgerError> {
         let mut write = self.begin().await?;
-        let issuer = self.issuer(&mut write, &candidate.issuer).await?;
+        let decided = self.weigh(&mut write, candidate).await?;
+        match decided {
+            Decided::Accepted => write.commit().await?,
+            _ => write.undo().await?,
+        }
+        Ok(decided)
+    }
+
+    async fn weigh(&self, write: &mut Write<'_>, candidate: &Candidate) -> Result<Decided, LedgerError> {
+        let issuer = self.issuer(write, &candidate.issuer).await?;
         if let Some(key) = &candidate.key
-            && let Some(seen) = seen_before(&mut write, issuer, key, candidate).await?
+            && let Some(seen) = seen_before(write, issuer, key, candidate).await?
         {
             return Ok(seen);
         }
@@ -45,7 +54,7 @@ impl SqliteLedger {
             }
         }
         if let Some(key) = &candidate.key {
-            remember(&mut write, issuer, key, candidate).await?;
+            remember(write, issuer, key, candidate).await?;
         }
         let step = sqlx::query(
             "UPDATE file SET state = 'ACCEPTED', decision = 'ACCEPTED', envelope = ?, key_id = ?, header = ?, records = ?, \
@@ -63,7 +72,6 @@ impl SqliteLedger {
         .execute(write.on()?)
         .await?;
         one_step(step.rows_affected(), candidate.no, "ACCEPTED")?;
-        write.commit().await?;
         Ok(Decided::Accepted)
     }
 }

@@ -86,7 +86,8 @@ impl SqliteLedger {
         let mut write = self.begin().await?;
         let step = sqlx::query(
             "UPDATE file SET state = 'REFUSED', decision = ?, code = ?, line = ?, description = ?, envelope = ?, key_id = ?, \
-             header = ?, records = ?, duplicate_of = ?, next_sequence = ? WHERE no = ? AND state IN ('CLAIMED', 'WAITING')",
+             header = ?, records = ?, duplicate_of = ?, \
+             next_sequence = coalesce(?, (SELECT last + 1 FROM feed_sequence WHERE feed_sequence.feed = file.feed)) WHERE no = ? AND state IN ('CLAIMED', 'WAITING')",
         )
         .bind(decision.as_str())
         .bind(refused.refusal.code.as_str())

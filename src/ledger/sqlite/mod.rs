@@ -52,6 +52,13 @@ impl Write<'_> {
         self.guard.as_mut().ok_or(LedgerError::Database(sqlx::Error::PoolClosed))
     }
 
+    /// Undoes everything since the begin and keeps the connection, cache and all.
+    pub(super) async fn undo(mut self) -> Result<(), LedgerError> {
+        sqlx::query("ROLLBACK").execute(self.on()?).await?;
+        self.whole = true;
+        Ok(())
+    }
+
     pub(super) async fn commit(mut self) -> Result<(), LedgerError> {
         sqlx::query("COMMIT").execute(self.on()?).await?;
         self.whole = true;

@@ -102,6 +102,7 @@ impl Story {
             ranges_digest: self.site.ranges_digest,
             key_epoch: issuer.keys.epoch(),
             report_version: 1,
+            contact: self.site.contact.clone(),
         };
         Ok(Candidate {
             no: record.no,
