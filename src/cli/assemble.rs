@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::config::{self, Config, Surroundings};
 use crate::ledger::sqlite::{self, Notes};
 use crate::ledger::{Ledger, LedgerError, ReferenceKind, SequenceRule};
-use crate::model::{EnvelopeKind, SystemClock};
+use crate::model::{EnvelopeKind, SystemClock, hex};
 use crate::open::{self, Keyring, PrivateKey, Recipient};
 use crate::parse::Controls;
 use crate::pipeline::{Feed, Issuer, Progress, Site};
@@ -157,7 +157,7 @@ fn read_kek(config: &Config, surroundings: &Surroundings) -> Result<KeyEncryptio
 
 /// The first start pins the key-encryption key; another one is a mistake to be told before anything is touched.
 async fn pin_kek(ledger: &dyn Ledger, kek: &KeyEncryptionKey) -> Result<(), Unfit> {
-    let check = kek.check().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let check = hex(&kek.check());
     if ledger.pin("key_encryption_key_check", &check).await? == check {
         return Ok(());
     }

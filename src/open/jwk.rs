@@ -2,8 +2,6 @@
 //!
 //! Must never put key material into an error.
 
-use std::fmt::Write as _;
-
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::error::ErrorStack;
@@ -15,6 +13,8 @@ use openssl::x509::X509;
 use serde::de::{Deserialize, Deserializer};
 use serde::{Deserialize as DeserializeDerive, Serialize};
 use zeroize::Zeroizing;
+
+use crate::model::hex;
 
 use super::base64;
 use super::error::KeyError;
@@ -129,10 +129,7 @@ impl PublicKey {
 
     /// Hex SHA-256 of the DER SubjectPublicKeyInfo: the name a key has without being given one.
     pub(super) fn fingerprint(&self) -> Result<String, ErrorStack> {
-        Ok(sha256(&self.to_spki()?).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        }))
+        Ok(hex(&sha256(&self.to_spki()?)))
     }
 
     /// A public JWK, always the same bytes for the same key and name.

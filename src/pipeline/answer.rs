@@ -6,13 +6,12 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use crate::ledger::Ledger;
-use crate::model::{Decision, FileNo, FileRecord, State, Tally, explain};
+use crate::model::{Decision, FileNo, FileRecord, State, Tally, explain, hex};
 use crate::open::Recipient;
 use crate::report::{Balance, Book, Outbound, Outbox, Seal, Words, ack, summary};
 use crate::services::definition;
 
 use super::patience::{Trouble, blocking};
-use super::proof::hex;
 use super::reply::ReplySeal;
 use super::site::{Issuer, Settings, Site};
 

@@ -8,12 +8,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::intake::{self, Candidate, Claim as Copied, FeedMatch, FeedRule, Identity, Inbox, Look, free_room};
 use crate::ledger::Claim;
-use crate::model::{FileRecord, State};
+use crate::model::{FileRecord, State, hex};
 use crate::telemetry;
 
 use super::Fatal;
 use super::patience::{Trouble, blocking, patiently};
-use super::proof::hex;
 use super::site::{Issuer, Progress, Site};
 use super::story::{Arrival, Pending};
 

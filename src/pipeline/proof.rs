@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::model::{Code, EnvelopeKind, Header, Limits, Refusal};
+use crate::model::{Code, EnvelopeKind, Header, Limits, Refusal, hex};
 use crate::open::{self, Keyring, Opened};
 use crate::parse::{self, Controls, Proven, Survey};
 
@@ -110,16 +110,6 @@ pub(super) fn copy_is_unchanged(copy: &Path, sha256: &str) -> Result<bool, Troub
         }
     }
     Ok(hex(&hash.finalize()) == sha256)
-}
-
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
-        }
-        text
-    })
 }
 
 /// The refusal of a file that no feed, or more than one, claims.

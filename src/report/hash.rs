@@ -30,10 +30,5 @@ impl<W: Write> Write for Hashed<W> {
 
 /// The digest so far, in hex.
 pub(super) fn hex(sha: Sha256) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    sha.finalize()
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|half| char::from(DIGITS[usize::from(half)]))
-        .collect()
+    crate::model::hex(&sha.finalize())
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::model::Timestamp;
+use crate::model::{Timestamp, hex};
 use crate::open::{Recipient, Sealer};
 use crate::services::luhn;
 
@@ -25,10 +25,7 @@ impl Batch<'_> {
             "HDR,1,ACME,payment-cards,{},{},{},TEST\nrecord_ref,action,pan,card_base_currency,payment_card_id\n{}",
             self.id, self.sequence, self.created, self.rows
         );
-        let digest = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
+        let digest = hex(&Sha256::digest(text.as_bytes()));
         let _ = writeln!(text, "TRL,{},{digest}", self.records);
         text
     }
