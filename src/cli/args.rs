@@ -1,0 +1,180 @@
+//! The command line as clap reads it: every command with its arguments and the words of its help.
+//!
+//! What a command does is in its own file; [`super::main`] joins the two.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::model::Clock;
+use crate::open::KeyType;
+
+/// Takes issuers' sealed card files whole or not at all, registers their records, and accounts for every one.
+#[derive(Parser)]
+#[command(name = "nightdrop", version, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Run the daemon until it is told to stop
+    Run {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Take what waits now, to the end, and exit: 0 all accepted, 3 some file refused, 4 some record rejected
+    Once {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Stop at this time of day (UTC), whatever is left
+        #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
+        deadline: Option<TimeOfDay>,
+    },
+    /// Make an issuer, keys and sealed files in a new directory, run the daemon on them, and show what came of it
+    Demo {
+        /// Records of the largest file
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=50_000_000))]
+        records: u64,
+        /// The new directory; nightdrop-demo if not given
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Seal a file for a public key, as a partner does before a drop
+    Seal {
+        /// The file to seal
+        file: PathBuf,
+        /// The public key: JWK, PEM key or certificate
+        #[arg(long, value_name = "KEY")]
+        to: PathBuf,
+        /// What seals it
+        #[arg(long, value_enum, default_value_t = Envelope::Jwe)]
+        envelope: Envelope,
+        /// Where to; stdout if not given
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Open a sealed file, as a partner does with an answer; nothing is written before the whole of it is proven
+    Unseal {
+        /// The file to open
+        file: PathBuf,
+        /// The private key: JWK or PKCS#8 PEM
+        #[arg(long, value_name = "KEY")]
+        key: PathBuf,
+        /// Where to; stdout if not given
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Show files and their states, beside a running daemon or without one
+    Status {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a code means, where it comes from, what to do, and whose move it is
+    Explain {
+        /// A code of an ack, recon or errors file
+        code: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Check the configuration, or show an example
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Subcommand)]
+pub(super) enum Keys {
+    /// A new key
+    #[command(subcommand)]
+    New(NewKey),
+}
+
+#[derive(Subcommand)]
+pub(super) enum NewKey {
+    /// A key-encryption key: 64 hex digits, mode 0400
+    Kek {
+        /// Where to; an existing file is never overwritten
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// An envelope key pair as JWK; the public half lies beside it as .pub.jwk
+    Envelope {
+        /// The key's id, as senders name it
+        #[arg(long)]
+        kid: String,
+        /// RSA, or an elliptic curve (P-256)
+        #[arg(long = "type", value_enum, default_value_t = Type::Rsa)]
+        key_type: Type,
+        /// Where to; an existing file is never overwritten
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Read the configuration and everything it names; all problems at once
+    Check {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a complete, commented example
+    Example,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Envelope {
+    Jwe,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Type {
+    Rsa,
+    Ec,
+}
+
+impl From<Type> for KeyType {
+    fn from(named: Type) -> Self {
+        match named {
+            Type::Rsa => Self::Rsa3072,
+            Type::Ec => Self::EcP256,
+        }
+    }
+}
+
+/// Minutes since midnight, UTC.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimeOfDay(u32);
+
+fn time_of_day(text: &str) -> Result<TimeOfDay, String> {
+    let parsed = text.split_once(':').and_then(|(hour, minute)| {
+        let (hour, minute): (u32, u32) = (hour.parse().ok()?, minute.parse().ok()?);
+        (hour < 24 && minute < 60).then_some(TimeOfDay(hour * 60 + minute))
+    });
+    parsed.ok_or_else(|| "a time of day is two numbers, as 03:30".to_owned())
+}
+
+impl TimeOfDay {
+    /// From `now` to the next time the clock shows this.
+    pub(super) fn until(self, clock: &dyn Clock) -> Duration {
+        const DAY_MS: i64 = 86_400_000;
+        let until = i64::from(self.0) * 60_000 - clock.now().0.rem_euclid(DAY_MS);
+        Duration::from_millis(u64::try_from(until.rem_euclid(DAY_MS)).unwrap_or(0))
+    }
+}
