@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::intake::{self, Hint};
 use crate::model::{FileRecord, State};
-use crate::pipeline::{Fatal, Lane, Post, Progress, Site};
+use crate::pipeline::{Fatal, Issuer, Lane, Post, Progress, Setup, Site};
 use crate::telemetry;
 
 /// How often a batch run looks whether everything in hand is done.
@@ -19,15 +19,9 @@ const ONCE_LOOK: Duration = Duration::from_millis(50);
 /// How often the status line is told to the supervisor.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 
-/// How long, and how often, the daemon looks.
+/// How the daemon runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How long a file stays unchanged before it is looked at.
-    pub settle: Duration,
-    /// How long a file that ends early stays unchanged before its end is believed.
-    pub stalled: Duration,
-    /// The timer of scans.
-    pub scan: Duration,
     /// Take what waits now, then end.
     pub once: bool,
     /// The supervisor's watchdog, if it has one.
@@ -37,37 +31,53 @@ pub struct Options {
 /// Files that a batch run left for next time, by name, and why.
 pub type Left = Vec<(String, &'static str)>;
 
+/// Files left open by an earlier process, with the identity of their originals.
+type LeftOpen = Vec<(FileRecord, String)>;
+
 /// Runs until the word to stop is said or, as a batch, until what waits is done.
 pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
-    let mut left_open = tidy_up(&site).await?;
-    let mut tasks = JoinSet::new();
-    for index in 0..site.issuers.len() {
-        let mine = left_open.remove(&site.issuers[index].id).unwrap_or_default();
-        let (post, lane) = Lane::open(&site, index, options.settle, options.stalled, mine)?;
-        let (hint, unwatched) = Hint::watch(&[post.inbound().to_owned()]);
-        for directory in unwatched {
-            telemetry::not_watched(&directory.directory, &directory.source.to_string());
-        }
-        tasks.spawn(watch(Arc::clone(&site), post, hint, options));
-        tasks.spawn(async { lane.run().await.map(|()| Left::new()) });
+    let left_open = tidy_up(&site).await?;
+    let mut changes = site.setup.changes();
+    let setup = changes.borrow_and_update().clone();
+    let mut crew = Crew { site: Arc::clone(&site), options, tasks: JoinSet::new(), at_work: BTreeMap::new() };
+    for (issuer, files) in gone(&left_open, &setup) {
+        telemetry::issuer_gone(&issuer, files);
     }
-    for (issuer, files) in left_open {
-        telemetry::issuer_gone(&issuer, files.len());
-    }
+    crew.begin(&setup, left_open)?;
     say(&[NotifyState::Ready, NotifyState::Status("ready")]);
-    telemetry::ready(site.issuers.len());
+    telemetry::ready(setup.issuers.len());
 
     let status = tokio::spawn(tell_status(Arc::clone(&site)));
     let mut left = Left::new();
     let mut fatal = None;
-    while let Some(ended) = tasks.join_next().await {
-        let error = match ended {
-            Ok(Ok(names)) => {
-                left.extend(names);
+    loop {
+        let ended = tokio::select! {
+            ended = crew.tasks.join_next() => ended,
+            _ = changes.changed(), if !site.stop.said() => {
+                let setup = changes.borrow_and_update().clone();
+                if let Err(error) = crew.join_up(&setup).await {
+                    fatal.get_or_insert(error);
+                    site.stop.say();
+                }
                 continue;
             }
-            Ok(Err(error)) => error,
-            Err(_) => Fatal("a task of the daemon panicked; its log names the line".into()),
+        };
+        let error = match ended {
+            None => break,
+            Some(Ok((issuer, Ok(names)))) => {
+                left.extend(names);
+                crew.left(&issuer);
+                // One that was taken out of the configuration and put back before it had ended.
+                if options.once || site.stop.said() {
+                    continue;
+                }
+                match crew.join_up(&site.setup.now()).await {
+                    Ok(()) => continue,
+                    Err(error) => error,
+                }
+            }
+            Some(Ok((_, Err(error)))) => error,
+            Some(Err(_)) => Fatal("a task of the daemon panicked; its log names the line".into()),
         };
         // The other issuers finish what is in flight; then the process ends, and starts again from what is on disk.
         fatal.get_or_insert(error);
@@ -88,36 +98,116 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
     Ok(left)
 }
 
-/// What an earlier process left behind: intents without a copy, copies without a file, temporary files.
-async fn tidy_up(site: &Site) -> Result<BTreeMap<String, Vec<(FileRecord, String)>>, Fatal> {
-    let fatal = |error: &dyn std::error::Error| Fatal(error.to_string());
-    for directory in [&site.work, &site.archive, &site.quarantine] {
-        make(directory)?;
-    }
-    for issuer in &site.issuers {
-        make(&issuer.inbound)?;
-        make(issuer.outbox.directory())?;
-        issuer.outbox.sweep().map_err(|error| fatal(&error))?;
-    }
-    let mut by_issuer: BTreeMap<String, Vec<(FileRecord, String)>> = BTreeMap::new();
-    let mut keep = HashSet::new();
-    for (record, identity) in site.ledger.open_files().await.map_err(|error| fatal(&error))? {
-        match record.state {
-            State::Claiming => {
-                intake::discard_copy(&site.work, &record.no.to_string()).map_err(|error| fatal(&error))?;
-                site.ledger.unclaim(record.no).await.map_err(|error| fatal(&error))?;
+/// The posts and lanes at work: a pair for each issuer.
+struct Crew {
+    site: Arc<Site>,
+    options: Options,
+    tasks: JoinSet<(String, Result<Left, Fatal>)>,
+    /// Tasks of each issuer.
+    at_work: BTreeMap<String, u8>,
+}
+
+impl Crew {
+    /// Begins a post and a lane for every issuer that has none, with the files that are open.
+    fn begin(&mut self, setup: &Arc<Setup>, left_open: LeftOpen) -> Result<(), Fatal> {
+        let mut by_issuer: BTreeMap<String, LeftOpen> = BTreeMap::new();
+        for file in left_open {
+            by_issuer.entry(file.0.issuer.clone()).or_default().push(file);
+        }
+        for issuer in &setup.issuers {
+            if self.at_work.contains_key(&issuer.id) {
+                continue;
             }
-            _ => {
-                keep.insert(record.no.to_string());
-                if record.state != State::Held {
-                    telemetry::file_resumed(record.no, &record.name, record.state);
-                }
-                by_issuer.entry(record.issuer.clone()).or_default().push((record, identity));
+            let mine = by_issuer.remove(&issuer.id).unwrap_or_default();
+            let (post, lane) = Lane::open(&self.site, setup, issuer, mine)?;
+            let (hint, unwatched) = Hint::watch(&[post.inbound().to_owned()]);
+            for directory in unwatched {
+                telemetry::not_watched(&directory.directory, &directory.source.to_string());
+            }
+            self.at_work.insert(issuer.id.clone(), 2);
+            let (site, options, id) = (Arc::clone(&self.site), self.options, issuer.id.clone());
+            self.tasks.spawn(async move { (id, watch(site, post, hint, options).await) });
+            let id = issuer.id.clone();
+            self.tasks.spawn(async move { (id, lane.run().await.map(|()| Left::new())) });
+        }
+        Ok(())
+    }
+
+    /// The same for a setup that a reload brought: its new issuers begin.
+    async fn join_up(&mut self, setup: &Arc<Setup>) -> Result<(), Fatal> {
+        let new: Vec<_> = setup.issuers.iter().filter(|issuer| !self.at_work.contains_key(&issuer.id)).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        for issuer in &new {
+            make_places(issuer)?;
+        }
+        let left_open = open_files(&self.site, |id| new.iter().any(|issuer| issuer.id == id)).await?;
+        self.begin(setup, left_open)
+    }
+
+    /// One of an issuer's tasks has ended.
+    fn left(&mut self, issuer: &str) {
+        if let Some(tasks) = self.at_work.get_mut(issuer) {
+            *tasks = tasks.saturating_sub(1);
+            if *tasks == 0 {
+                self.at_work.remove(issuer);
             }
         }
     }
-    intake::sweep_work(&site.work, &keep).map_err(|error| fatal(&error))?;
-    Ok(by_issuer)
+}
+
+/// Issuers whose files are open but who are not in the configuration, and how many files.
+fn gone(left_open: &LeftOpen, setup: &Setup) -> BTreeMap<String, usize> {
+    let mut gone = BTreeMap::new();
+    for (record, _) in left_open.iter().filter(|(record, _)| setup.issuer(&record.issuer).is_none()) {
+        *gone.entry(record.issuer.clone()).or_default() += 1;
+    }
+    gone
+}
+
+/// What an earlier process left behind: intents without a copy, copies without a file, temporary files.
+async fn tidy_up(site: &Site) -> Result<LeftOpen, Fatal> {
+    for directory in [&site.work, &site.archive, &site.quarantine] {
+        make(directory)?;
+    }
+    for issuer in &site.setup.now().issuers {
+        make_places(issuer)?;
+    }
+    let left_open = open_files(site, |_| true).await?;
+    let keep: HashSet<String> = left_open.iter().map(|(record, _)| record.no.to_string()).collect();
+    intake::sweep_work(&site.work, &keep).map_err(|error| Fatal(error.to_string()))?;
+    Ok(left_open)
+}
+
+/// Files of issuers that nobody is at work for; intents whose copy may be half are taken back.
+async fn open_files(site: &Site, idle: impl Fn(&str) -> bool) -> Result<LeftOpen, Fatal> {
+    let fatal = |error: &dyn std::error::Error| Fatal(error.to_string());
+    let at_work = site.setup.now();
+    let mut left_open = LeftOpen::new();
+    for (record, identity) in site.ledger.open_files().await.map_err(|error| fatal(&error))? {
+        if !idle(&record.issuer) {
+            continue;
+        }
+        if record.state == State::Claiming {
+            intake::discard_copy(&site.work, &record.no.to_string()).map_err(|error| fatal(&error))?;
+            site.ledger.unclaim(record.no).await.map_err(|error| fatal(&error))?;
+            continue;
+        }
+        if record.state != State::Held && at_work.issuer(&record.issuer).is_some() {
+            telemetry::file_resumed(record.no, &record.name, record.state);
+        }
+        left_open.push((record, identity));
+    }
+    Ok(left_open)
+}
+
+/// An issuer's directories, without what an earlier process left half-written.
+fn make_places(issuer: &Issuer) -> Result<(), Fatal> {
+    make(&issuer.inbound)?;
+    make(issuer.outbox.directory())?;
+    issuer.outbox.sweep().map_err(|error| Fatal(error.to_string()))?;
+    Ok(())
 }
 
 fn make(directory: &Path) -> Result<(), Fatal> {
@@ -128,8 +218,9 @@ fn make(directory: &Path) -> Result<(), Fatal> {
 /// One issuer's post, round after round. Its end lets the lane end.
 async fn watch(site: Arc<Site>, mut post: Post, hint: Hint, options: Options) -> Result<Left, Fatal> {
     let mut left;
+    let mut changes = site.setup.changes();
     loop {
-        if site.stop.said() {
+        if site.stop.said() || !post.refresh()? {
             return Ok(Left::new());
         }
         // Asked before the look: what was in hand until then is seen by it, as a file given back or gone.
@@ -143,7 +234,8 @@ async fn watch(site: Arc<Site>, mut post: Post, hint: Hint, options: Options) ->
         if options.once && round.claimed == 0 && round.settling == 0 && !round.hindered && was_idle {
             return Ok(left);
         }
-        let mut pause = options.scan.min(round.next_change.unwrap_or(options.scan));
+        let scan = post.looking().scan;
+        let mut pause = scan.min(round.next_change.unwrap_or(scan));
         if options.once && !site.progress.is_idle() {
             pause = pause.min(ONCE_LOOK);
         }
@@ -153,6 +245,7 @@ async fn watch(site: Arc<Site>, mut post: Post, hint: Hint, options: Options) ->
         tokio::select! {
             () = site.stop.told() => {}
             () = hint.heard() => {}
+            _ = changes.changed() => {}
             () = tokio::time::sleep(pause.max(Duration::from_millis(1))) => {}
         }
     }

@@ -8,6 +8,7 @@ mod explain;
 mod keys;
 mod run;
 mod seal;
+mod setup;
 mod status;
 
 use std::path::Path;

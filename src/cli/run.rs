@@ -54,7 +54,7 @@ async fn under_signals(config: &Config, until: Until, surroundings: &Surrounding
             return code;
         }
     };
-    match work(&site, config, until).await {
+    match work(&site, until).await {
         Ok(left) => {
             for (name, why) in &left {
                 eprintln!("nightdrop: {name} {why}; it is left for next time");
@@ -98,15 +98,9 @@ fn exit_code(site: &Site, until: Until, left: &Left) -> ExitCode {
 }
 
 /// The daemon until its end: first signal soft, second hard, and a bound on how long the soft one takes.
-pub(super) async fn work(site: &Arc<Site>, config: &Config, until: Until) -> Result<Left, Fatal> {
+pub(super) async fn work(site: &Arc<Site>, until: Until) -> Result<Left, Fatal> {
     let once = matches!(until, Until::Done(_));
-    let options = daemon::Options {
-        settle: config.daemon.settle,
-        stalled: config.daemon.stalled,
-        scan: config.daemon.scan,
-        once,
-        watchdog: sd_notify::watchdog_enabled(),
-    };
+    let options = daemon::Options { once, watchdog: sd_notify::watchdog_enabled() };
     let handler = |kind| signal(kind).map_err(|error| Fatal(format!("cannot listen for signals: {error}")));
     let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
     let deadline = async {

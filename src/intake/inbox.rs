@@ -149,22 +149,33 @@ enum What {
     Odd(OddKind),
 }
 
+fn globs(feeds: &[FeedRule]) -> Result<GlobSet, IntakeError> {
+    let mut globs = GlobSetBuilder::new();
+    let mut add = |feed: &FeedRule| {
+        globs.add(GlobBuilder::new(&feed.files).build()?);
+        Ok(())
+    };
+    for feed in feeds {
+        add(feed).map_err(|source| IntakeError::Pattern { feed: feed.name.clone(), source })?;
+    }
+    globs.build().map_err(|source| {
+        let feed = feeds.iter().map(|feed| feed.name.as_str()).collect::<Vec<_>>().join(", ");
+        IntakeError::Pattern { feed, source }
+    })
+}
+
 impl Inbox {
     /// Begins with nothing remembered; the directory need not exist yet.
     pub fn new(options: Options) -> Result<Self, IntakeError> {
-        let mut globs = GlobSetBuilder::new();
-        let mut add = |feed: &FeedRule| {
-            globs.add(GlobBuilder::new(&feed.files).build()?);
-            Ok(())
-        };
-        for feed in &options.feeds {
-            add(feed).map_err(|source| IntakeError::Pattern { feed: feed.name.clone(), source })?;
-        }
-        let globs = globs.build().map_err(|source| {
-            let feed = options.feeds.iter().map(|feed| feed.name.as_str()).collect::<Vec<_>>().join(", ");
-            IntakeError::Pattern { feed, source }
-        })?;
+        let globs = globs(&options.feeds)?;
         Ok(Self { options, globs, round: 0, seen: HashMap::new(), in_hand: HashMap::new() })
+    }
+
+    /// Goes on by other rules with all that it remembers. The directory stays the one that it is of.
+    pub fn go_on_by(&mut self, options: Options) -> Result<(), IntakeError> {
+        self.globs = globs(&options.feeds)?;
+        self.options = Options { inbound: std::mem::take(&mut self.options.inbound), ..options };
+        Ok(())
     }
 
     /// The directory.

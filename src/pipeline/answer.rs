@@ -21,11 +21,16 @@ const CHUNKS_A_READ: u64 = 50;
 const WORDS: Words = Words { describe: explain::describe, remedy: explain::remedy, owner: explain::owner };
 
 /// Writes the ack: after the decision is committed, before any record.
-pub(super) async fn write_ack(site: &Site, issuer: &Issuer, record: &FileRecord) -> Result<(), Trouble> {
+pub(super) async fn write_ack(
+    site: &Site,
+    issuer: &Issuer,
+    record: &FileRecord,
+    contact: Option<&str>,
+) -> Result<(), Trouble> {
     let contact = match record.decision {
         // Fixed with everything else when the file was accepted.
         Some(Decision::Accepted) => settings(&site.ledger.standing(record.no).await?.settings)?.contact,
-        _ => site.contact.clone(),
+        _ => contact.map(str::to_owned),
     };
     let content = ack::content(record, contact.as_deref());
     let (outbox, name) = (issuer.outbox.clone(), ack::name(&record.stem));

@@ -12,7 +12,7 @@ use crate::model::{FileNo, FileRecord, State};
 use super::Fatal;
 use super::patience::Trouble;
 use super::post::{self, Post, SharedInbox};
-use super::site::{Progress, Site};
+use super::site::{Issuer, Progress, Setup, Site};
 use super::story::{Arrival, Next, Pending, Story, Waiting};
 
 /// How often files that wait for their sequence are looked at when nothing else happens.
@@ -30,12 +30,11 @@ impl Lane {
     /// An issuer's lane, with the post that feeds it. Files left open by an earlier process go first, by number.
     pub fn open(
         site: &Arc<Site>,
-        issuer: usize,
-        settle: Duration,
-        stalled: Duration,
+        setup: &Arc<Setup>,
+        issuer: &Arc<Issuer>,
         left_open: Vec<(FileRecord, String)>,
     ) -> Result<(Post, Self), Fatal> {
-        let inbox: SharedInbox = post::inbox(&site.issuers[issuer], settle, stalled)?;
+        let inbox: SharedInbox = post::inbox(issuer, setup.looking)?;
         let (to_lane, pending): (UnboundedSender<Pending>, _) = unbounded_channel();
         for (record, identity) in left_open {
             let identity = serde_json::from_str(&identity)
@@ -46,11 +45,19 @@ impl Lane {
                 continue;
             }
             Progress::add(&site.progress.files_open, 1);
-            let arrival = Arrival { record, identity, last_word: false, several_feeds: false, resumed: true };
-            let _ = to_lane.send(Pending::begin(site, issuer, arrival));
+            let arrival = Arrival {
+                record,
+                setup: Arc::clone(setup),
+                issuer: Arc::clone(issuer),
+                identity,
+                last_word: false,
+                several_feeds: false,
+                resumed: true,
+            };
+            let _ = to_lane.send(Pending::begin(site, arrival));
         }
-        let post = Post::new(Arc::clone(site), issuer, Arc::clone(&inbox), to_lane);
-        let story = Story::new(Arc::clone(site), issuer, inbox);
+        let post = Post::new(Arc::clone(site), Arc::clone(setup), Arc::clone(issuer), Arc::clone(&inbox), to_lane);
+        let story = Story::new(Arc::clone(site), inbox);
         Ok((post, Self { story, pending, waiting: BTreeMap::new(), reports: JoinSet::new() }))
     }
 
@@ -105,9 +112,9 @@ impl Lane {
                 self.story.waits(1);
                 Ok(())
             }
-            Ok(Next::Report(no)) => {
+            Ok(Next::Report(no, issuer)) => {
                 let story = self.story.clone();
-                self.reports.spawn(async move { story.report(no).await });
+                self.reports.spawn(async move { story.report(no, &issuer).await });
                 Ok(())
             }
             Err(Trouble::Fatal(why) | Trouble::Hold(why)) => Err(Fatal(why)),

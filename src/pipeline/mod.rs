@@ -21,7 +21,7 @@ mod story;
 
 pub use lane::Lane;
 pub use post::{Post, Round};
-pub use site::{Feed, Issuer, Progress, Site};
+pub use site::{Current, Feed, Issuer, Looking, Progress, Setup, Site};
 
 /// What ends the process: its disk cannot be believed any more, or the ledger contradicts itself where no single file is at fault.
 #[derive(Debug, thiserror::Error)]

@@ -13,7 +13,7 @@ use crate::telemetry;
 
 use super::Fatal;
 use super::patience::{Trouble, blocking, patiently};
-use super::site::{Issuer, Progress, Site};
+use super::site::{Issuer, Looking, Progress, Setup, Site};
 use super::story::{Arrival, Pending};
 
 /// Files in hand at a time, of all issuers together.
@@ -33,7 +33,8 @@ pub(super) fn with_inbox<T>(inbox: &SharedInbox, act: impl FnOnce(&mut Inbox) ->
 /// One issuer's post.
 pub struct Post {
     site: Arc<Site>,
-    issuer: usize,
+    setup: Arc<Setup>,
+    issuer: Arc<Issuer>,
     inbox: SharedInbox,
     lane: UnboundedSender<Pending>,
     short_of_room: bool,
@@ -58,20 +59,35 @@ pub struct Round {
 impl Post {
     pub(super) const fn new(
         site: Arc<Site>,
-        issuer: usize,
+        setup: Arc<Setup>,
+        issuer: Arc<Issuer>,
         inbox: SharedInbox,
         lane: UnboundedSender<Pending>,
     ) -> Self {
-        Self { site, issuer, inbox, lane, short_of_room: false, failing: false }
-    }
-
-    fn issuer(&self) -> &Issuer {
-        &self.site.issuers[self.issuer]
+        Self { site, setup, issuer, inbox, lane, short_of_room: false, failing: false }
     }
 
     /// The issuer's inbound directory.
     pub fn inbound(&self) -> &Path {
-        &self.issuer().inbound
+        &self.issuer.inbound
+    }
+
+    /// How it looks there.
+    pub fn looking(&self) -> Looking {
+        self.setup.looking
+    }
+
+    /// Takes up the setup in force. `false`: the issuer is gone from it, and this post has nothing left to do.
+    pub fn refresh(&mut self) -> Result<bool, Fatal> {
+        let setup = self.site.setup.now();
+        if Arc::ptr_eq(&setup, &self.setup) {
+            return Ok(true);
+        }
+        let Some(issuer) = setup.issuer(&self.issuer.id).map(Arc::clone) else { return Ok(false) };
+        let rules = rules(&issuer, setup.looking);
+        with_inbox(&self.inbox, |inbox| inbox.go_on_by(rules)).map_err(|error| Fatal(error.to_string()))?;
+        (self.setup, self.issuer) = (setup, issuer);
+        Ok(true)
     }
 
     /// Looks once and claims what is whole.
@@ -86,7 +102,7 @@ impl Post {
             }
         };
         for odd in &look.odd {
-            telemetry::odd_entry(&self.issuer().id, &odd.name, &format!("{:?}", odd.kind));
+            telemetry::odd_entry(&self.issuer.id, &odd.name, &format!("{:?}", odd.kind));
         }
         let mut round = Round {
             next_change: look.next_change,
@@ -144,7 +160,7 @@ impl Post {
 
     /// Whether a copy fits; said once when it does not.
     async fn has_room(&mut self, candidate: &Candidate) -> Result<bool, Fatal> {
-        let (work, size, min) = (self.site.work.clone(), candidate.identity.size, self.site.limits.free_bytes_min);
+        let (work, size, min) = (self.site.work.clone(), candidate.identity.size, self.setup.limits.free_bytes_min);
         let room = match blocking(move || Ok(free_room(&work, size, min)?)).await {
             Ok(room) => room,
             Err(Trouble::Fatal(why)) => return Err(Fatal(why)),
@@ -168,7 +184,7 @@ impl Post {
     /// Intent, copy, claim. `false`: the file was not as it had been seen, and settles anew.
     async fn take(&self, candidate: &Candidate) -> Result<bool, Trouble> {
         let site = &self.site;
-        let issuer = self.issuer();
+        let issuer = &self.issuer;
         let feed = match candidate.feed {
             FeedMatch::One(index) => issuer.feeds.get(index),
             FeedMatch::None | FeedMatch::Several => None,
@@ -209,33 +225,38 @@ impl Post {
         Progress::add(&site.progress.files_open, 1);
         let arrival = Arrival {
             record: FileRecord { sha256, bytes, state: State::Claimed, ..record },
+            setup: Arc::clone(&self.setup),
+            issuer: Arc::clone(issuer),
             identity: candidate.identity,
             last_word: candidate.last_word,
             several_feeds: candidate.feed == FeedMatch::Several,
             resumed: false,
         };
         // A lane that is gone has said why itself.
-        let _ = self.lane.send(Pending::begin(&self.site, self.issuer, arrival));
+        let _ = self.lane.send(Pending::begin(&self.site, arrival));
         Ok(true)
     }
 
     async fn copy(&self, candidate: &Candidate, record: &FileRecord) -> Result<Copied, Trouble> {
-        let (inbound, work) = (self.issuer().inbound.clone(), self.site.work.clone());
+        let (inbound, work) = (self.issuer.inbound.clone(), self.site.work.clone());
         let (candidate, id) = (candidate.clone(), record.no.to_string());
-        let file_bytes_max = self.site.limits.file_bytes_max;
+        let file_bytes_max = self.setup.limits.file_bytes_max;
         blocking(move || Ok(intake::claim(&inbound, &candidate, &work, &id, file_bytes_max)?)).await
     }
 }
 
 /// The inbox of an issuer, for post and lane.
-pub(super) fn inbox(issuer: &Issuer, settle: Duration, stalled: Duration) -> Result<SharedInbox, Fatal> {
+pub(super) fn inbox(issuer: &Issuer, looking: Looking) -> Result<SharedInbox, Fatal> {
+    Ok(Arc::new(Mutex::new(Inbox::new(rules(issuer, looking)).map_err(|error| Fatal(error.to_string()))?)))
+}
+
+fn rules(issuer: &Issuer, looking: Looking) -> intake::Options {
     let feeds = issuer
         .feeds
         .iter()
         .map(|feed| FeedRule { name: feed.name.clone(), files: feed.files.clone(), done_marker: feed.done_marker })
         .collect();
-    let options = intake::Options { inbound: issuer.inbound.clone(), feeds, settle, stalled };
-    Ok(Arc::new(Mutex::new(Inbox::new(options).map_err(|error| Fatal(error.to_string()))?)))
+    intake::Options { inbound: issuer.inbound.clone(), feeds, settle: looking.settle, stalled: looking.stalled }
 }
 
 /// The stem that a name gives (`files.md` §2): one sealing suffix off its end, then one format suffix.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
 
 use crate::ledger::{Ledger, SequenceRule};
@@ -27,32 +27,84 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
     /// 32 bytes from the system's source of randomness, new ones each time.
     pub entropy: fn() -> std::io::Result<Zeroizing<[u8; 32]>>,
-    /// The issuers, in configuration order.
-    pub issuers: Vec<Issuer>,
+    /// What files are taken by from now on.
+    pub setup: Current,
     /// Copies of our own.
     pub work: PathBuf,
     /// Sealed originals of accepted files.
     pub archive: PathBuf,
     /// Refused files.
     pub quarantine: PathBuf,
-    /// Bounds on what is taken in.
-    pub limits: Limits,
-    /// Whom a sender may ask, for acks.
-    pub contact: Option<String>,
-    /// Records in a chunk, for files accepted from now on.
-    pub chunk_records: usize,
     /// How much is registered at once.
     pub register: register::Options,
-    /// Account ranges for files accepted from now on.
-    pub ranges: Arc<AccountRanges>,
-    /// Their version.
-    pub ranges_digest: [u8; 32],
     /// Files in pass 1 at a time.
     pub proofs: Arc<Semaphore>,
     /// The word to stop.
     pub stop: Stop,
     /// What this process has done so far.
     pub progress: Arc<Progress>,
+}
+
+/// What a reload changes: everything that files are taken by. A file keeps the one it was claimed under, to its end.
+pub struct Setup {
+    /// The issuers, in configuration order.
+    pub issuers: Vec<Arc<Issuer>>,
+    /// Bounds on what is taken in.
+    pub limits: Limits,
+    /// Whom a sender may ask, for acks.
+    pub contact: Option<String>,
+    /// Records in a chunk.
+    pub chunk_records: usize,
+    /// Account ranges.
+    pub ranges: Arc<AccountRanges>,
+    /// Their version.
+    pub ranges_digest: [u8; 32],
+    /// How inbound directories are looked at.
+    pub looking: Looking,
+}
+
+/// How inbound directories are looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Looking {
+    /// How long a file stays unchanged before it is looked at.
+    pub settle: Duration,
+    /// How long a file that ends early stays unchanged before its end is believed.
+    pub stalled: Duration,
+    /// The timer of scans.
+    pub scan: Duration,
+}
+
+impl Setup {
+    /// The issuer of that id.
+    pub fn issuer(&self, id: &str) -> Option<&Arc<Issuer>> {
+        self.issuers.iter().find(|issuer| issuer.id == id)
+    }
+}
+
+/// The setup in force. A reload puts another one in its place; whoever works with the old one keeps it.
+#[derive(Clone)]
+pub struct Current(Arc<watch::Sender<Arc<Setup>>>);
+
+impl Current {
+    /// The first one.
+    pub fn new(setup: Setup) -> Self {
+        Self(Arc::new(watch::Sender::new(Arc::new(setup))))
+    }
+
+    /// The one in force now.
+    pub fn now(&self) -> Arc<Setup> {
+        Arc::clone(&self.0.borrow())
+    }
+
+    /// Puts another one in its place.
+    pub fn replace(&self, setup: Setup) {
+        self.0.send_replace(Arc::new(setup));
+    }
+
+    /// Hears of each that takes another's place.
+    pub fn changes(&self) -> watch::Receiver<Arc<Setup>> {
+        self.0.subscribe()
+    }
 }
 
 /// One issuer.

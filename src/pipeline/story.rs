@@ -15,7 +15,7 @@ use crate::telemetry;
 use super::patience::{Trouble, blocking, patiently};
 use super::post::{SharedInbox, with_inbox};
 use super::proof::Proof;
-use super::site::{Issuer, Progress, Site};
+use super::site::{Progress, Site};
 
 pub(super) use arrival::{Arrival, Next, Pending, Waiting};
 
@@ -23,13 +23,12 @@ pub(super) use arrival::{Arrival, Next, Pending, Waiting};
 #[derive(Clone)]
 pub(super) struct Story {
     site: Arc<Site>,
-    issuer: usize,
     inbox: SharedInbox,
 }
 
 impl Story {
-    pub(super) const fn new(site: Arc<Site>, issuer: usize, inbox: SharedInbox) -> Self {
-        Self { site, issuer, inbox }
+    pub(super) const fn new(site: Arc<Site>, inbox: SharedInbox) -> Self {
+        Self { site, inbox }
     }
 
     pub(super) fn stopping(&self) -> bool {
@@ -47,10 +46,6 @@ impl Story {
         };
     }
 
-    fn issuer(&self) -> &Issuer {
-        &self.site.issuers[self.issuer]
-    }
-
     /// Takes a file as far as it goes in its lane.
     pub(super) async fn take(&self, pending: Pending) -> Result<Next, Trouble> {
         let (no, name) = (pending.arrival.record.no, pending.arrival.record.name.clone());
@@ -64,7 +59,7 @@ impl Story {
     async fn step(&self, pending: Pending) -> Result<Next, Trouble> {
         let Pending { arrival, proof } = pending;
         match arrival.record.state {
-            State::Registered | State::Reported => return Ok(Next::Report(arrival.record.no)),
+            State::Registered | State::Reported => return Ok(Next::Report(arrival.record.no, arrival.issuer)),
             State::Refused => return self.close_refused(&arrival).await,
             State::Done | State::Held => return Ok(Next::Closed),
             State::Claiming => return self.put_back(&arrival, false).await,

@@ -42,7 +42,7 @@ pub(super) fn demo(records: u64, dir: Option<&Path>, log_filter: Option<&str>) -
             Ok(site) => site,
             Err(Unfit { words, .. }) => bail!(words.join("\n")),
         };
-        work(&site, &config, Until::Done(None)).await?;
+        work(&site, Until::Done(None)).await?;
         drop(site);
         let ledger = crate::ledger::sqlite::open_read_only(&config.store.path).await?;
         let overview = ledger.overview(u32::MAX).await?;

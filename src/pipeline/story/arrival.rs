@@ -13,11 +13,15 @@ use crate::parse::Proven;
 use super::super::answer;
 use super::super::patience::{Trouble, blocking, patiently};
 use super::super::proof::{self, Proof, Rules};
-use super::super::site::{Settings, Site};
+use super::super::site::{Issuer, Settings, Setup, Site};
 
 /// A file that is ours.
 pub(in crate::pipeline) struct Arrival {
     pub(in crate::pipeline) record: FileRecord,
+    /// What it is taken by, from its claim to its end.
+    pub(in crate::pipeline) setup: Arc<Setup>,
+    /// Its issuer in that setup.
+    pub(in crate::pipeline) issuer: Arc<Issuer>,
     /// What tells the original again.
     pub(in crate::pipeline) identity: Identity,
     /// If it ends early it is to be refused, not waited for.
@@ -54,7 +58,7 @@ pub(in crate::pipeline) enum Next {
     /// It waits for the missing sequence.
     Wait(Box<Waiting>),
     /// Its reports; the next file need not wait for them.
-    Report(FileNo),
+    Report(FileNo, Arc<Issuer>),
 }
 
 fn copy_path(site: &Site, no: FileNo) -> PathBuf {
@@ -63,7 +67,7 @@ fn copy_path(site: &Site, no: FileNo) -> PathBuf {
 
 impl Pending {
     /// Begins the proof where one is needed; a bounded number goes on at once.
-    pub(in crate::pipeline) fn begin(site: &Arc<Site>, issuer: usize, arrival: Arrival) -> Self {
+    pub(in crate::pipeline) fn begin(site: &Arc<Site>, arrival: Arrival) -> Self {
         let needed = matches!(
             arrival.record.state,
             State::Claiming | State::Claimed | State::Waiting | State::Accepted | State::Registering
@@ -71,6 +75,7 @@ impl Pending {
         let proof = needed.then(|| {
             let (site, record, resumed) = (Arc::clone(site), arrival.record.clone(), arrival.resumed);
             let several = arrival.several_feeds;
+            let taken_by = (Arc::clone(&arrival.setup), Arc::clone(&arrival.issuer));
             tokio::spawn(async move {
                 let _permit = Arc::clone(&site.proofs).acquire_owned().await.map_err(|_| Trouble::Stopped)?;
                 let stop = site.stop.clone();
@@ -81,8 +86,8 @@ impl Pending {
                         }
                         _ => None,
                     };
-                    let (site, record) = (Arc::clone(&site), record.clone());
-                    blocking(move || prove(&site, issuer, &record, settings.as_ref(), resumed, several)).await
+                    let (site, record, taken_by) = (Arc::clone(&site), record.clone(), taken_by.clone());
+                    blocking(move || prove(&site, &taken_by, &record, settings.as_ref(), resumed, several)).await
                 })
             })
         });
@@ -93,17 +98,16 @@ impl Pending {
 /// Pass 1 of a copy, by the rules that hold for it. Blocks.
 fn prove(
     site: &Site,
-    issuer: usize,
+    (setup, issuer): &(Arc<Setup>, Arc<Issuer>),
     record: &FileRecord,
     settings: Option<&Settings>,
     resumed: bool,
     several: bool,
 ) -> Result<Proof, Trouble> {
     let refused = |refusal| Ok(Proof::Refused { refusal, envelope: None, key_id: None, header: None });
-    let issuer = &site.issuers[issuer];
     let copy = copy_path(site, record.no);
     let Some(sha256) = record.sha256.as_deref() else {
-        return refused(proof::too_large(site.limits.file_bytes_max));
+        return refused(proof::too_large(setup.limits.file_bytes_max));
     };
     match std::fs::symlink_metadata(&copy) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Trouble::CopyGone),
@@ -115,7 +119,7 @@ fn prove(
     let Some(feed) = record.feed.as_deref().and_then(|name| issuer.feed(name)) else {
         return refused(proof::feed_unknown(several));
     };
-    let rules = Rules::of_feed(&issuer.id, feed, &site.limits);
+    let rules = Rules::of_feed(&issuer.id, feed, &setup.limits);
     proof::prove(
         &copy,
         match settings {

@@ -1,6 +1,7 @@
 //! Turning a file away, and what is left to do with any file that is decided.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::intake;
 use crate::ledger::Refused;
@@ -10,7 +11,7 @@ use crate::telemetry;
 use super::super::answer;
 use super::super::patience::{Trouble, blocking, patiently};
 use super::super::post::with_inbox;
-use super::super::site::Progress;
+use super::super::site::{Issuer, Progress};
 use super::{Arrival, Next, Story};
 
 impl Story {
@@ -41,41 +42,49 @@ impl Story {
             Some(first) => telemetry::file_duplicate(no, &record.name, first),
             None => telemetry::file_refused(no, &record.name, refused.refusal.code, refused.refusal.line),
         }
-        let arrival =
-            Arrival { record, identity: arrival.identity, last_word: true, several_feeds: false, resumed: false };
+        let arrival = Arrival {
+            record,
+            setup: Arc::clone(&arrival.setup),
+            issuer: Arc::clone(&arrival.issuer),
+            identity: arrival.identity,
+            last_word: true,
+            several_feeds: false,
+            resumed: false,
+        };
         self.close_refused(&arrival).await
     }
 
     /// Ack, original away, copy aside, done. A duplicate's first file has its answers delivered again.
     pub(super) async fn close_refused(&self, arrival: &Arrival) -> Result<Next, Trouble> {
         let (site, record) = (&self.site, &arrival.record);
-        patiently!(self.site.stop, answer::write_ack(site, self.issuer(), record).await)?;
+        let contact = arrival.setup.contact.as_deref();
+        patiently!(self.site.stop, answer::write_ack(site, &arrival.issuer, record, contact).await)?;
         if record.decision == Some(Decision::Duplicate) {
-            self.deliver_first_again(record).await?;
+            self.deliver_first_again(arrival).await?;
         } else {
             Progress::add(&site.progress.files_refused, 1);
         }
         self.remove_original(arrival).await?;
         let aside = if record.decision == Some(Decision::Duplicate) { &site.archive } else { &site.quarantine };
-        self.set_aside(record, aside.clone(), record.decision != Some(Decision::Duplicate)).await?;
+        self.set_aside(&arrival.issuer, record, aside.clone(), record.decision != Some(Decision::Duplicate)).await?;
         self.done(record.no, State::Refused).await?;
         Ok(Next::Closed)
     }
 
     /// Once they exist: while the first file is open, they are still to come anyway.
-    pub(super) async fn deliver_first_again(&self, record: &FileRecord) -> Result<(), Trouble> {
+    pub(super) async fn deliver_first_again(&self, arrival: &Arrival) -> Result<(), Trouble> {
         patiently!(self.site.stop, {
-            let Some(first) = self.site.ledger.first_of(record.no).await? else { return Ok(()) };
+            let Some(first) = self.site.ledger.first_of(arrival.record.no).await? else { return Ok(()) };
             if first.state != State::Done {
                 return Ok(());
             }
-            answer::write_ack(&self.site, self.issuer(), &first).await?;
-            answer::write_reports(&self.site, self.issuer(), first.no, false).await
+            answer::write_ack(&self.site, &arrival.issuer, &first, arrival.setup.contact.as_deref()).await?;
+            answer::write_reports(&self.site, &arrival.issuer, first.no, false).await
         })
     }
 
     pub(super) async fn remove_original(&self, arrival: &Arrival) -> Result<(), Trouble> {
-        let (inbound, name, identity) = (self.issuer().inbound.clone(), arrival.record.name.clone(), arrival.identity);
+        let (inbound, name, identity) = (arrival.issuer.inbound.clone(), arrival.record.name.clone(), arrival.identity);
         patiently!(self.site.stop, {
             let (inbound, name) = (inbound.clone(), name.clone());
             blocking(move || Ok(intake::remove_original(&inbound, &name, &identity)?)).await
@@ -86,8 +95,14 @@ impl Story {
 
     /// Keeps the copy if it is a sealed one. Plain text holds card numbers: it is kept only where the feed takes it and the file was refused,
     /// so that the operator can look at it; feeds that take plain text are never PROD.
-    pub(super) async fn set_aside(&self, record: &FileRecord, to: PathBuf, refused: bool) -> Result<(), Trouble> {
-        let feed = record.feed.as_deref().and_then(|name| self.issuer().feed(name));
+    pub(super) async fn set_aside(
+        &self,
+        issuer: &Issuer,
+        record: &FileRecord,
+        to: PathBuf,
+        refused: bool,
+    ) -> Result<(), Trouble> {
+        let feed = record.feed.as_deref().and_then(|name| issuer.feed(name));
         let plain_allowed = refused && feed.is_some_and(|feed| feed.open.allow_plaintext);
         let (no, day, name) = (record.no, record.received_at.day(), record.name.clone());
         patiently!(self.site.stop, {

@@ -1,5 +1,7 @@
 //! Whether a proven file is accepted, and a file that waits for its sequence.
 
+use std::sync::Arc;
+
 use crate::ledger::{Candidate, Decided, Refused, SequenceRule};
 use crate::model::{BatchKey, Code, Refusal, State, Timestamp};
 use crate::parse::Controls;
@@ -22,10 +24,11 @@ impl Story {
     pub(super) async fn decide(&self, mut waiting: Waiting) -> Result<Next, Trouble> {
         let site = &self.site;
         let record = &waiting.arrival.record;
-        let Some(feed) = record.feed.as_deref().and_then(|name| self.issuer().feed(name)) else {
+        let taken_by = Arc::clone(&waiting.arrival.issuer);
+        let Some(feed) = record.feed.as_deref().and_then(|name| taken_by.feed(name)) else {
             return Err(Trouble::Hold("its feed is gone from the configuration".into()));
         };
-        let candidate = self.candidate(&waiting, feed)?;
+        let candidate = candidate(&waiting, feed, site.clock.now())?;
         let refused = |refusal: Refusal, duplicate_of| Refused {
             refusal,
             envelope: Some(waiting.opened.envelope()),
@@ -85,48 +88,6 @@ impl Story {
         self.refuse(&waiting.arrival, refused(refusal, duplicate_of), next_sequence).await
     }
 
-    fn candidate(&self, waiting: &Waiting, feed: &Feed) -> Result<Candidate, Trouble> {
-        let (record, proven) = (&waiting.arrival.record, &waiting.proven);
-        let issuer = self.issuer();
-        let service = feed.service.view.service;
-        let settings = Settings {
-            version: 1,
-            service,
-            environment: feed.environment,
-            envelope: waiting.opened.envelope(),
-            chunk_records: self.site.chunk_records,
-            delimiter: feed.delimiter,
-            controls_required: feed.controls == Controls::Required,
-            currencies: issuer.currencies.clone(),
-            reply_key: issuer.reply_key.as_ref().map(crate::open::Recipient::to_jwk),
-            ranges_digest: self.site.ranges_digest,
-            key_epoch: issuer.keys.epoch(),
-            report_version: 1,
-            contact: self.site.contact.clone(),
-        };
-        Ok(Candidate {
-            no: record.no,
-            issuer: issuer.id.clone(),
-            feed: feed.name.clone(),
-            service,
-            key: proven.header.as_ref().map(|header| BatchKey {
-                issuer: issuer.id.clone(),
-                service,
-                batch_id: header.batch_id.clone(),
-                sequence: header.sequence(),
-            }),
-            header: proven.header.clone(),
-            content_digest: proven.content_digest,
-            records: proven.records,
-            envelope: waiting.opened.envelope(),
-            key_id: waiting.opened.key_id().map(str::to_owned),
-            sequence: feed.sequence,
-            settings: serde_json::to_string(&settings)
-                .map_err(|_| Trouble::Hold("the settings cannot be written".into()))?,
-            at: self.site.clock.now(),
-        })
-    }
-
     pub(super) async fn wait(&self, mut waiting: Waiting, expected: u64, until: Timestamp) -> Result<Next, Trouble> {
         if waiting.arrival.record.state != State::Waiting {
             let no = waiting.no();
@@ -142,4 +103,47 @@ impl Story {
         }
         Ok(Next::Wait(Box::new(waiting)))
     }
+}
+
+/// What the ledger weighs, with everything that is fixed for the file if it is accepted.
+fn candidate(waiting: &Waiting, feed: &Feed, at: Timestamp) -> Result<Candidate, Trouble> {
+    let (record, proven) = (&waiting.arrival.record, &waiting.proven);
+    let (setup, issuer) = (&waiting.arrival.setup, &waiting.arrival.issuer);
+    let service = feed.service.view.service;
+    let settings = Settings {
+        version: 1,
+        service,
+        environment: feed.environment,
+        envelope: waiting.opened.envelope(),
+        chunk_records: setup.chunk_records,
+        delimiter: feed.delimiter,
+        controls_required: feed.controls == Controls::Required,
+        currencies: issuer.currencies.clone(),
+        reply_key: issuer.reply_key.as_ref().map(crate::open::Recipient::to_jwk),
+        ranges_digest: setup.ranges_digest,
+        key_epoch: issuer.keys.epoch(),
+        report_version: 1,
+        contact: setup.contact.clone(),
+    };
+    Ok(Candidate {
+        no: record.no,
+        issuer: issuer.id.clone(),
+        feed: feed.name.clone(),
+        service,
+        key: proven.header.as_ref().map(|header| BatchKey {
+            issuer: issuer.id.clone(),
+            service,
+            batch_id: header.batch_id.clone(),
+            sequence: header.sequence(),
+        }),
+        header: proven.header.clone(),
+        content_digest: proven.content_digest,
+        records: proven.records,
+        envelope: waiting.opened.envelope(),
+        key_id: waiting.opened.key_id().map(str::to_owned),
+        sequence: feed.sequence,
+        settings: serde_json::to_string(&settings)
+            .map_err(|_| Trouble::Hold("the settings cannot be written".into()))?,
+        at,
+    })
 }

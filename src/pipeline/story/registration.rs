@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ledger::LedgerError;
-use crate::model::{FileNo, FileRecord, State};
+use crate::model::{FileNo, State};
 use crate::open::Opened;
 use crate::parse::Proven;
 use crate::register::{self, Ended, Job};
@@ -15,7 +15,7 @@ use crate::vault::Nonces;
 use super::super::Fatal;
 use super::super::answer;
 use super::super::patience::{Trouble, chain, patiently};
-use super::super::site::{Progress, Settings};
+use super::super::site::{Issuer, Progress, Settings};
 use super::{Arrival, Next, Story};
 
 impl Story {
@@ -24,7 +24,10 @@ impl Story {
         let (site, record) = (&self.site, &arrival.record);
         let no = record.no;
         if record.state == State::Accepted {
-            patiently!(self.site.stop, answer::write_ack(site, self.issuer(), record).await)?;
+            patiently!(
+                self.site.stop,
+                answer::write_ack(site, &arrival.issuer, record, arrival.setup.contact.as_deref()).await
+            )?;
         }
         self.remove_original(arrival).await?;
         patiently!(self.site.stop, {
@@ -33,7 +36,7 @@ impl Story {
                 .advance(no, &[State::Accepted, State::Registering], State::Registering, site.clock.now())
                 .await?)
         })?;
-        if self.register(record, &opened, &proven).await? == Ended::Stopped {
+        if self.register(arrival, &opened, &proven).await? == Ended::Stopped {
             return Err(Trouble::Stopped);
         }
         let tally = patiently!(self.site.stop, {
@@ -50,19 +53,14 @@ impl Story {
             Ok(standing.tally)
         })?;
         telemetry::file_registered(no, &record.name, tally.records());
-        Ok(Next::Report(no))
+        Ok(Next::Report(no, Arc::clone(&arrival.issuer)))
     }
 
-    pub(super) async fn register(
-        &self,
-        record: &FileRecord,
-        opened: &Opened,
-        proven: &Proven,
-    ) -> Result<Ended, Trouble> {
-        let site = &self.site;
+    pub(super) async fn register(&self, arrival: &Arrival, opened: &Opened, proven: &Proven) -> Result<Ended, Trouble> {
+        let (site, record) = (&self.site, &arrival.record);
         let standing = patiently!(self.site.stop, Ok(site.ledger.standing(record.no).await?))?;
         let settings = answer::settings(&standing.settings)?;
-        let judge = Arc::new(self.judge(record, &settings, &standing.content_digest).await?);
+        let judge = Arc::new(self.judge(arrival, &settings, &standing.content_digest).await?);
         let mut plaintext = match opened.plaintext() {
             Ok(plaintext) => plaintext,
             Err(error) => return Err(Trouble::Hold(format!("the copy does not open again: {error}"))),
@@ -88,16 +86,16 @@ impl Story {
     /// What its records are judged against: what was fixed when it was accepted.
     pub(super) async fn judge(
         &self,
-        record: &FileRecord,
+        arrival: &Arrival,
         settings: &Settings,
         digest: &[u8; 32],
     ) -> Result<Judge, Trouble> {
         let site = &self.site;
-        let issuer = self.issuer();
+        let Arrival { record, setup, issuer, .. } = arrival;
         let service = crate::services::definition(settings.service)
             .ok_or_else(|| Trouble::Hold(format!("this version does not serve {}", settings.service)))?;
-        let ranges = if settings.ranges_digest == site.ranges_digest {
-            Arc::clone(&site.ranges)
+        let ranges = if settings.ranges_digest == setup.ranges_digest {
+            Arc::clone(&setup.ranges)
         } else {
             let kept = patiently!(self.site.stop, Ok(site.ledger.reference(&settings.ranges_digest).await?))?;
             let parsed = AccountRanges::parse(&kept)
@@ -124,15 +122,15 @@ impl Story {
     }
 
     /// Reports, then the summary, then done.
-    pub(in crate::pipeline) async fn report(&self, no: FileNo) -> Result<(), Fatal> {
+    pub(in crate::pipeline) async fn report(&self, no: FileNo, issuer: &Issuer) -> Result<(), Fatal> {
         let ended = async {
-            patiently!(self.site.stop, answer::write_reports(&self.site, self.issuer(), no, true).await)?;
+            patiently!(self.site.stop, answer::write_reports(&self.site, issuer, no, true).await)?;
             let record = patiently!(self.site.stop, Ok(self.site.ledger.file(no).await?))?;
             let tally = patiently!(self.site.stop, Ok(self.site.ledger.standing(no).await?.tally))?;
             // Here and not when they are registered, since an earlier process may have done that; and before the file is
             // done, since a batch run may end then.
             Progress::add(&self.site.progress.records_rejected, tally.rejected);
-            self.set_aside(&record, self.site.archive.clone(), false).await?;
+            self.set_aside(issuer, &record, self.site.archive.clone(), false).await?;
             self.done(no, State::Reported).await?;
             telemetry::file_done(no, &record.name, &tally);
             Ok(())

@@ -1,0 +1,152 @@
+//! The setup that files are taken by, made from the configuration: at the start, and anew at every reload.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::config::{self, Config, Surroundings};
+use crate::ledger::{Ledger, LedgerError, ReferenceKind, SequenceRule};
+use crate::model::EnvelopeKind;
+use crate::open::{self, Keyring, PrivateKey, Recipient};
+use crate::parse::Controls;
+use crate::pipeline::{Feed, Issuer, Looking, Setup};
+use crate::report::Outbox;
+use crate::services;
+use crate::services::reference::{AccountRanges, CardProducts};
+use crate::telemetry;
+use crate::vault::IssuerKeys;
+
+use super::ExitCode;
+use super::assemble::Unfit;
+
+/// The issuers' keys in the vault, by issuer.
+pub(super) type IssuersKeys = BTreeMap<String, Arc<IssuerKeys>>;
+
+/// Reference data, read and right.
+pub(super) struct Reference {
+    ranges: AccountRanges,
+    ranges_csv: Vec<u8>,
+    products_csv: Option<Vec<u8>>,
+}
+
+impl Reference {
+    pub(super) fn read(config: &Config) -> Result<Self, Unfit> {
+        let path = &config.reference.account_ranges;
+        let ranges_csv = read(path)?;
+        let ranges = AccountRanges::parse(&ranges_csv)
+            .map_err(|mistakes| mistaken(path, mistakes.iter().map(ToString::to_string)))?;
+        let products_csv = config.reference.card_products.as_deref().map(read).transpose()?;
+        if let (Some(path), Some(csv)) = (&config.reference.card_products, &products_csv) {
+            CardProducts::parse(csv).map_err(|mistakes| mistaken(path, mistakes.iter().map(ToString::to_string)))?;
+        }
+        Ok(Self { ranges, ranges_csv, products_csv })
+    }
+
+    fn ranges_digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.ranges_csv[..]).into()
+    }
+
+    /// Keeps this version in the ledger: a file keeps the one it was accepted under.
+    pub(super) async fn keep(&self, ledger: &dyn Ledger) -> Result<(), LedgerError> {
+        ledger.keep_reference(ReferenceKind::AccountRanges, &self.ranges_digest(), &self.ranges_csv).await?;
+        if let Some(csv) = &self.products_csv {
+            ledger.keep_reference(ReferenceKind::CardProducts, &Sha256::digest(&csv[..]).into(), csv).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the keys that the configuration names, and puts the setup together.
+pub(super) fn setup(
+    config: &Config,
+    surroundings: &Surroundings,
+    reference: Reference,
+    keys: &IssuersKeys,
+) -> Result<Setup, Unfit> {
+    let mut issuers = Vec::new();
+    for issuer in &config.issuers {
+        let keys = keys.get(&issuer.id).ok_or_else(|| Unfit::config(format!("issuer {}: has no keys", issuer.id)))?;
+        issuers.push(Arc::new(assemble_issuer(config, issuer, Arc::clone(keys), surroundings)?));
+    }
+    let daemon = &config.daemon;
+    Ok(Setup {
+        issuers,
+        limits: config.limits.clone(),
+        contact: daemon.contact.clone(),
+        chunk_records: daemon.chunk_records,
+        ranges_digest: reference.ranges_digest(),
+        ranges: Arc::new(reference.ranges),
+        looking: Looking { settle: daemon.settle, stalled: daemon.stalled, scan: daemon.scan },
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Unfit> {
+    std::fs::read(path).map_err(|error| Unfit::config(format!("{}: {error}", path.display())))
+}
+
+fn mistaken(path: &Path, mistakes: impl Iterator<Item = String>) -> Unfit {
+    Unfit { words: mistakes.map(|mistake| format!("{}: {mistake}", path.display())).collect(), code: ExitCode::Usage }
+}
+
+fn assemble_issuer(
+    config: &Config,
+    issuer: &config::Issuer,
+    keys: Arc<IssuerKeys>,
+    surroundings: &Surroundings,
+) -> Result<Issuer, Unfit> {
+    let reply_key = match &issuer.reply_key {
+        None => None,
+        Some(source) => {
+            let key = format!("issuer {}: reply_key", issuer.id);
+            let bytes = source.read(surroundings).map_err(|error| Unfit::config(format!("{key}: {error}")))?;
+            Some(Recipient::parse(&bytes).map_err(|error| Unfit::config(format!("{key}: {error}")))?)
+        }
+    };
+    let feeds = config.feeds_of(&issuer.id).map(|feed| assemble_feed(feed, surroundings)).collect::<Result<_, _>>()?;
+    Ok(Issuer {
+        id: issuer.id.clone(),
+        inbound: issuer.inbound.clone(),
+        outbox: Outbox::new(&issuer.outbound),
+        reply_key,
+        currencies: issuer.currencies.clone(),
+        keys,
+        feeds,
+    })
+}
+
+fn assemble_feed(feed: &config::Feed, surroundings: &Surroundings) -> Result<Feed, Unfit> {
+    let mut keys = Vec::new();
+    for (index, source) in feed.keys.iter().enumerate() {
+        let key = format!("feed {}: keys[{index}]", feed.name);
+        let bytes = source.read(surroundings).map_err(|error| Unfit::config(format!("{key}: {error}")))?;
+        keys.push(PrivateKey::parse(&bytes).map_err(|error| Unfit::config(format!("{key}: {error}")))?);
+    }
+    if feed.envelopes.contains(&EnvelopeKind::None) {
+        telemetry::plaintext_feed(&feed.name);
+    }
+    let service = services::definition(feed.service).ok_or_else(|| {
+        Unfit::config(format!("feed {}: service {} is not served by this version", feed.name, feed.service))
+    })?;
+    Ok(Feed {
+        name: feed.name.clone(),
+        files: feed.files.clone(),
+        service,
+        open: open::Options { accepted: feed.envelopes.clone(), allow_plaintext: feed.allow_plaintext },
+        keyring: Keyring::new(keys).map_err(|error| Unfit::config(format!("feed {}: keys: {error}", feed.name)))?,
+        delimiter: feed.delimiter,
+        controls: match feed.controls {
+            config::Controls::Required => Controls::Required,
+            config::Controls::Optional => Controls::Optional,
+        },
+        environment: feed.environment,
+        sequence: match feed.sequence {
+            config::Sequence::Off => SequenceRule::Off,
+            config::Sequence::Increasing => SequenceRule::Increasing,
+            config::Sequence::Gapless => SequenceRule::Gapless,
+        },
+        sequence_wait: feed.sequence_wait,
+        done_marker: feed.done_marker,
+    })
+}
