@@ -66,6 +66,16 @@ pub fn fatal(why: &str) {
     error!(event = "fatal", why, "cannot go on");
 }
 
+/// The configuration, its keys and its reference data were read again.
+pub fn reloaded(issuers: usize) {
+    info!(event = "reloaded", issuers, "reloaded: later files are taken by what was read now");
+}
+
+/// They were, and something in them is wrong.
+pub fn reload_refused(why: &str) {
+    error!(event = "reload_refused", why, "not reloaded: everything goes on as before");
+}
+
 /// The configuration allows something unwise.
 pub fn config_warning(what: &str) {
     warn!(event = "config_warning", what, "the configuration is unwise");

@@ -87,7 +87,7 @@ pub(super) async fn assemble(config: &Config, surroundings: &Surroundings) -> Re
     for issuer in &config.issuers {
         keys.insert(issuer.id.clone(), issuer_keys(&*ledger, &kek, &issuer.id).await?);
     }
-    let setup = setup(config, surroundings, reference, &keys)?;
+    let setup = setup(config, surroundings, &reference, &keys)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let daemon = &config.daemon;
     Ok(Arc::new(Site {

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod explain;
 mod keys;
+mod reload;
 mod run;
 mod seal;
 mod setup;

@@ -14,8 +14,8 @@ use crate::daemon::{self, Left};
 use crate::pipeline::{Fatal, Progress, Site};
 use crate::telemetry;
 
-use super::ExitCode;
 use super::assemble::{Unfit, assemble};
+use super::{ExitCode, reload};
 
 /// How long a stop may take before it is cut short: chunks in flight need far less.
 const STOP_MAX: Duration = Duration::from_secs(10);
@@ -54,7 +54,16 @@ async fn under_signals(config: &Config, until: Until, surroundings: &Surrounding
             return code;
         }
     };
-    match work(&site, until).await {
+    let reloading = match reload::listen(&site, config, surroundings) {
+        Ok(reloading) => reloading,
+        Err(error) => {
+            eprintln!("nightdrop: cannot listen for signals: {error}");
+            return ExitCode::Failure;
+        }
+    };
+    let worked = work(&site, until).await;
+    reloading.abort();
+    match worked {
         Ok(left) => {
             for (name, why) in &left {
                 eprintln!("nightdrop: {name} {why}; it is left for next time");

@@ -26,7 +26,7 @@ pub(super) type IssuersKeys = BTreeMap<String, Arc<IssuerKeys>>;
 
 /// Reference data, read and right.
 pub(super) struct Reference {
-    ranges: AccountRanges,
+    ranges: Arc<AccountRanges>,
     ranges_csv: Vec<u8>,
     products_csv: Option<Vec<u8>>,
 }
@@ -41,7 +41,7 @@ impl Reference {
         if let (Some(path), Some(csv)) = (&config.reference.card_products, &products_csv) {
             CardProducts::parse(csv).map_err(|mistakes| mistaken(path, mistakes.iter().map(ToString::to_string)))?;
         }
-        Ok(Self { ranges, ranges_csv, products_csv })
+        Ok(Self { ranges: Arc::new(ranges), ranges_csv, products_csv })
     }
 
     fn ranges_digest(&self) -> [u8; 32] {
@@ -62,7 +62,7 @@ impl Reference {
 pub(super) fn setup(
     config: &Config,
     surroundings: &Surroundings,
-    reference: Reference,
+    reference: &Reference,
     keys: &IssuersKeys,
 ) -> Result<Setup, Unfit> {
     let mut issuers = Vec::new();
@@ -77,7 +77,7 @@ pub(super) fn setup(
         contact: daemon.contact.clone(),
         chunk_records: daemon.chunk_records,
         ranges_digest: reference.ranges_digest(),
-        ranges: Arc::new(reference.ranges),
+        ranges: Arc::clone(&reference.ranges),
         looking: Looking { settle: daemon.settle, stalled: daemon.stalled, scan: daemon.scan },
     })
 }

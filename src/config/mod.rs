@@ -11,6 +11,7 @@ mod places;
 mod problem;
 mod quantity;
 mod reader;
+mod restart;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use toml::de::DeTable;
 
 pub use decided::{Config, Controls, Daemon, Feed, Format, Issuer, Reference, Sequence, Store};
 pub use problem::Problem;
+pub use restart::takes_restart;
 pub use secret::SecretSource;
 
 use reader::{Document, Place, Section};

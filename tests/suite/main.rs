@@ -16,6 +16,7 @@ mod main_job;
 mod outbound;
 mod pan;
 mod refusals;
+mod reload;
 mod same;
 mod seal;
 mod twice;

@@ -166,9 +166,14 @@ impl World {
 
     /// Waits until a daemon has written an outbound file of the first issuer.
     pub(crate) fn wait_for(&self, daemon: &mut Running, name: &str) {
+        self.wait_for_of(self.shape.issuers[0], daemon, name);
+    }
+
+    /// The same of an issuer.
+    pub(crate) fn wait_for_of(&self, issuer: &str, daemon: &mut Running, name: &str) {
         until(name, || {
             assert!(daemon.alive(), "the daemon ended while {name} was awaited; stderr: {}", daemon.stderr());
-            self.out().has(name)
+            self.out_of(issuer).has(name)
         });
     }
 

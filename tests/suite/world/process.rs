@@ -145,6 +145,18 @@ impl Running {
         self.ended()
     }
 
+    /// SIGHUP, and the end of what it asks for: `event` has been logged once more than before.
+    pub(crate) fn reload(&mut self, event: &str) {
+        let event = format!("event=\"{event}\"");
+        let said = |running: &Self| running.stderr().matches(&event).count();
+        let before = said(self);
+        kill_process(self.pid(), Signal::HUP).unwrap();
+        until(&event, || {
+            assert!(self.alive(), "it ended on SIGHUP; stderr: {}", self.stderr());
+            said(self) > before
+        });
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(mut self) -> Ran {
         self.child.kill().unwrap();
