@@ -225,7 +225,7 @@ async fn watch(site: Arc<Site>, mut post: Post, hint: Hint, options: Options) ->
         }
         // Asked before the look: what was in hand until then is seen by it, as a file given back or gone.
         let was_idle = site.progress.is_idle();
-        let round = with_pulse(post.round(), &site.work, options.watchdog).await?;
+        let round = with_pulse(post.round(), &site, options.watchdog).await?;
         // Fed from here and nowhere else: a daemon that no longer looks is to be restarted.
         if options.watchdog.is_some() {
             say(&[NotifyState::Watchdog]);
@@ -251,17 +251,17 @@ async fn watch(site: Arc<Site>, mut post: Post, hint: Hint, options: Options) ->
     }
 }
 
-/// Does a round of work; a long copy in it feeds the watchdog as long as it grows.
-async fn with_pulse<T>(round: impl Future<Output = T>, work: &Path, watchdog: Option<Duration>) -> T {
+/// Does a round of work; in a long one a copy that grows feeds the watchdog, and so does a store that is tried again.
+async fn with_pulse<T>(round: impl Future<Output = T>, site: &Site, watchdog: Option<Duration>) -> T {
     let Some(watchdog) = watchdog else { return round.await };
     tokio::pin!(round);
-    let mut before = 0;
+    let mut before = (0, 0);
     loop {
         tokio::select! {
             done = &mut round => return done,
             () = tokio::time::sleep(watchdog / 3) => {}
         }
-        let now = bytes_in(work);
+        let now = (bytes_in(&site.work), Progress::read(&site.progress.intake_tries));
         if now != before {
             before = now;
             say(&[NotifyState::Watchdog]);

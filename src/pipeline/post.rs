@@ -200,13 +200,13 @@ impl Post {
             bytes: candidate.identity.size,
             at: site.clock.now(),
         };
-        let record = patiently!(site.stop, Ok(site.ledger.claim(&claim).await?))?;
+        let record = patiently!(site.stop, Ok(self.tried().ledger.claim(&claim).await?))?;
         let copied = self.copy(candidate, &record).await;
         let (sha256, bytes) = match copied {
             Ok(Copied::Whole { sha256, bytes }) => (Some(hex(&sha256)), bytes),
             Ok(Copied::TooLarge { bytes }) => (None, bytes),
             Ok(other) => {
-                patiently!(site.stop, Ok(site.ledger.unclaim(record.no).await?))?;
+                patiently!(site.stop, Ok(self.tried().ledger.unclaim(record.no).await?))?;
                 telemetry::claim_thrown_away(record.no, &candidate.name);
                 with_inbox(&self.inbox, |inbox| match other {
                     Copied::Denied => inbox.denied(&candidate.name, &candidate.identity),
@@ -215,11 +215,11 @@ impl Post {
                 return Ok(false);
             }
             Err(trouble) => {
-                patiently!(site.stop, Ok(site.ledger.unclaim(record.no).await?))?;
+                patiently!(site.stop, Ok(self.tried().ledger.unclaim(record.no).await?))?;
                 return Err(trouble);
             }
         };
-        patiently!(site.stop, Ok(site.ledger.claimed(record.no, sha256.as_deref(), bytes).await?))?;
+        patiently!(site.stop, Ok(self.tried().ledger.claimed(record.no, sha256.as_deref(), bytes).await?))?;
         with_inbox(&self.inbox, |inbox| inbox.claimed(&candidate.name, candidate.identity));
         telemetry::file_claimed(record.no, &issuer.id, &candidate.name, bytes);
         Progress::add(&site.progress.files_open, 1);
@@ -235,6 +235,12 @@ impl Post {
         // A lane that is gone has said why itself.
         let _ = self.lane.send(Pending::begin(&self.site, arrival));
         Ok(true)
+    }
+
+    /// The site, for one more try at a store that may be away: who tries again and again is alive.
+    fn tried(&self) -> &Site {
+        Progress::add(&self.site.progress.intake_tries, 1);
+        &self.site
     }
 
     async fn copy(&self, candidate: &Candidate, record: &FileRecord) -> Result<Copied, Trouble> {

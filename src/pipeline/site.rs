@@ -189,6 +189,8 @@ pub struct Progress {
     pub files_held: AtomicU64,
     /// Files that wait for their turn in a sequence.
     pub files_waiting: AtomicU64,
+    /// Tries of the intake at the store: they go on while it waits for a store that is away.
+    pub intake_tries: AtomicU64,
     /// Records of accepted files, registered or not yet.
     pub records_accepted: AtomicU64,
     /// Records committed.

@@ -19,5 +19,6 @@ mod refusals;
 mod reload;
 mod same;
 mod seal;
+mod systemd;
 mod twice;
 mod world;

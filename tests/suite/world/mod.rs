@@ -183,6 +183,7 @@ impl World {
         self.said.borrow_mut().push(format!("nightdrop {}", args.join(" ")));
         let mut command = Command::new(env!("CARGO_BIN_EXE_nightdrop"));
         command.args(args).current_dir(self.path()).env_clear().env("NIGHTDROP_LOG", self.shape.log);
+        command.envs(self.shape.env.iter().copied());
         let socket = notify.map(|(path, socket)| {
             command.env("NOTIFY_SOCKET", path);
             socket

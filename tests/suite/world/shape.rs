@@ -27,6 +27,8 @@ pub(crate) struct Shape {
     pub(crate) more: &'static str,
     /// The log filter the binary is given in its environment.
     pub(crate) log: &'static str,
+    /// More of its environment.
+    pub(crate) env: &'static [(&'static str, &'static str)],
 }
 
 impl Default for Shape {
@@ -44,6 +46,7 @@ impl Default for Shape {
             daemon: "",
             more: "",
             log: "info",
+            env: &[],
         }
     }
 }
