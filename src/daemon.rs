@@ -191,7 +191,7 @@ async fn open_files(site: &Site, idle: impl Fn(&str) -> bool) -> Result<LeftOpen
         }
         if record.state == State::Claiming {
             intake::discard_copy(&site.work, &record.no.to_string()).map_err(|error| fatal(&error))?;
-            site.ledger.unclaim(record.no).await.map_err(|error| fatal(&error))?;
+            site.ledger.unclaim(record.no, site.clock.now()).await.map_err(|error| fatal(&error))?;
             continue;
         }
         if record.state != State::Held && at_work.issuer(&record.issuer).is_some() {

@@ -47,6 +47,8 @@ impl From<LedgerError> for Unfit {
             | LedgerError::Migration(_)
             | LedgerError::Damaged(_)
             | LedgerError::Inconsistent(_)
+            | LedgerError::Trail(_)
+            | LedgerError::TrailHead
             | LedgerError::Io { .. } => ExitCode::Failure,
         };
         Self { words: vec![error.to_string()], code }

@@ -9,7 +9,7 @@ use crate::model::{
 use crate::services::PreparedChunk;
 use crate::vault::WrappedKey;
 
-use super::LedgerError;
+use super::{Anchor, AuditEntry, AuditRow, Finding, LedgerError, Verified};
 
 /// An intent to claim: written before the copy is begun.
 #[derive(Clone, Debug)]
@@ -109,6 +109,8 @@ pub struct Refused {
     pub records: Option<u64>,
     /// The first file, where this one repeats it: the decision is then DUPLICATE.
     pub duplicate_of: Option<FileNo>,
+    /// Now.
+    pub at: Timestamp,
 }
 
 /// Chunks of one file, in order, ready to be committed together.
@@ -175,7 +177,7 @@ pub trait Ledger: Send + Sync {
     /// The copy is whole: CLAIMING → CLAIMED.
     async fn claimed(&self, no: FileNo, sha256: Option<&str>, bytes: u64) -> Result<(), LedgerError>;
     /// Takes an intent or a claim back, number and all; only before anything was decided.
-    async fn unclaim(&self, no: FileNo) -> Result<(), LedgerError>;
+    async fn unclaim(&self, no: FileNo, at: Timestamp) -> Result<(), LedgerError>;
     /// All files that are not DONE, by arrival number, with the identity of their originals.
     async fn open_files(&self) -> Result<Vec<(FileRecord, String)>, LedgerError>;
     /// The file that this one repeats.
@@ -189,12 +191,26 @@ pub trait Ledger: Send + Sync {
     async fn refuse(&self, no: FileNo, refused: &Refused, next_sequence: Option<u64>) -> Result<(), LedgerError>;
     /// A step without further data; refuses if the file is not in `from`.
     async fn advance(&self, no: FileNo, from: &[State], to: State, at: Timestamp) -> Result<(), LedgerError>;
+    /// A file waits for an operator, wherever it stands; one that is HELD already stays as it is.
+    async fn hold(&self, no: FileNo, why: &str, at: Timestamp) -> Result<(), LedgerError>;
     /// Where a file's registration stands.
     async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError>;
     /// Commits chunks with everything they register, in one transaction.
     async fn commit(&self, group: Group<'_>) -> Result<(), LedgerError>;
     /// Committed chunks' rows, from chunk `from` on, at most `count` chunks.
     async fn rows(&self, no: FileNo, from: u64, count: u64) -> Result<Vec<RecordRow>, LedgerError>;
+
+    /// Writes into the audit trail: before the effect that the entry tells of. What is decided about files is told by the calls that
+    /// decide it.
+    async fn audit(&self, entry: &AuditEntry) -> Result<(), LedgerError>;
+    /// The trail's newest row.
+    async fn audit_head(&self) -> Result<Option<Anchor>, LedgerError>;
+    /// Follows the trail from its first row to its head, and compares anchors: whole, or the first thing that is wrong.
+    async fn audit_verify(&self, anchors: &[Anchor]) -> Result<Result<Verified, Finding>, LedgerError>;
+    /// Rows of the trail from number `from` on, at most `count`.
+    async fn audit_rows(&self, from: i64, count: u32) -> Result<Vec<AuditRow>, LedgerError>;
+    /// What the trail tells of a file.
+    async fn audit_of(&self, no: FileNo) -> Result<Vec<AuditRow>, LedgerError>;
 
     /// The figures for `status`.
     async fn overview(&self, newest: u32) -> Result<Overview, LedgerError>;

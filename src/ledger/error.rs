@@ -41,6 +41,14 @@ pub enum LedgerError {
     /// A row does not hold what its version says, or a file is not in the state it was thought to be in.
     #[error("the ledger contradicts itself: {0}")]
     Inconsistent(String),
+    /// The audit trail takes no row; what it was to tell of did not happen.
+    #[error("the audit trail cannot be written, and nothing goes on without it: {0}")]
+    Trail(#[source] sqlx::Error),
+    /// The mark of the trail's last row does not read as one.
+    #[error(
+        "the audit trail cannot be written, and nothing goes on without it: the mark of its last row has an unknown form"
+    )]
+    TrailHead,
     /// A file system call around the database failed.
     #[error("{path}: {source}")]
     Io {
@@ -57,6 +65,8 @@ impl LedgerError {
         match self {
             Self::Database(error) => database_retry(error),
             Self::Io { .. } => Retry::Later,
+            // Whatever is wrong with it is somebody's to mend; no file is to blame.
+            Self::Trail(_) | Self::TrailHead => Retry::Later,
             Self::Held(_)
             | Self::Newer(_)
             | Self::Migration(_)

@@ -2,15 +2,17 @@
 //!
 //! [`Ledger`] is the contract that every store keeps; SQLite is the store that needs nothing installed. Each method is one
 //! transaction or one read. A method that fails has changed nothing, and may be called again: that is how the pipeline waits for a
-//! broken world. This module must never hold a card number in clear; PANs reach it sealed.
+//! broken world. The audit trail is written with what it tells of, or neither is. This module must never hold a card number in clear; PANs reach it sealed.
 
 mod contract;
 mod error;
 pub mod sqlite;
 #[cfg(test)]
 mod suite;
+mod trail;
 
 pub use contract::{
     Candidate, Claim, Decided, Group, Ledger, Overview, ReferenceKind, Refused, SequenceRule, Standing, batch_sequence,
 };
 pub use error::LedgerError;
+pub use trail::{Actor, Anchor, AuditEntry, AuditEvent, AuditRow, Finding, TRAIL_VERSION, Verified, Verifier};

@@ -9,7 +9,10 @@ use crate::model::{
 use crate::services::payment_cards::{Ask, Effect, NewCard};
 use crate::services::{Effects, PreparedChunk};
 
-use super::{Candidate, Claim, Decided, Group, Ledger, LedgerError, Refused, SequenceRule};
+use super::{
+    Actor, AuditEntry, AuditEvent, Candidate, Claim, Decided, Finding, Group, Ledger, LedgerError, Refused,
+    SequenceRule,
+};
 
 const AT: Timestamp = Timestamp(1_795_138_200_000);
 
@@ -121,7 +124,7 @@ pub(super) async fn stems_are_an_issuers_own_and_never_used_twice(ledger: Arc<dy
     }
     assert_eq!(stems, ["A", "A.2", "A.2.2", "A.3", "A"]);
     let last = claimed(&*ledger, "ACME", "B.csv").await;
-    ledger.unclaim(last).await.unwrap();
+    ledger.unclaim(last, AT).await.unwrap();
     assert!(ledger.file(last).await.is_err());
     assert_eq!(ledger.open_files().await.unwrap().len(), 5);
 }
@@ -143,6 +146,7 @@ pub(super) async fn the_same_file_twice_is_told_by_key_and_content(ledger: Arc<d
         header: None,
         records: Some(3),
         duplicate_of: Some(first),
+        at: AT,
     };
     ledger.refuse(again, &refused, None).await.unwrap();
     let record = ledger.file(again).await.unwrap();
@@ -245,4 +249,90 @@ pub(super) async fn what_is_pinned_stays(ledger: Arc<dyn Ledger>) {
     let no = claimed(&*ledger, "ACME", "A.csv").await;
     assert!(ledger.advance(no, &[State::Accepted], State::Registering, AT).await.is_err(), "a step from another state");
     assert_eq!(ledger.file(no).await.unwrap().state, State::Claimed);
+}
+
+/// Events of the trail from its first row on, with the file that each is about.
+async fn told(ledger: &dyn Ledger) -> Vec<(String, Option<i64>)> {
+    let rows = ledger.audit_rows(1, 100).await.unwrap();
+    rows.iter().map(|row| (String::from_utf8(row.event.clone()).unwrap(), row.file)).collect()
+}
+
+pub(super) async fn what_is_decided_is_in_the_trail_and_what_failed_is_not(ledger: Arc<dyn Ledger>) {
+    let started = AuditEntry::new(AT, AuditEvent::Started, Actor::Uid(7)).with("version", "1");
+    ledger.audit(&started).await.unwrap();
+    let first = registering(&*ledger, "A.csv", "B1", 1).await;
+    let again = claimed(&*ledger, "ACME", "A.csv").await;
+    assert_eq!(ledger.decide(&candidate(again, "B1", 1, 1)).await.unwrap(), Decided::Duplicate(first));
+    let refused = |code, duplicate_of| Refused {
+        refusal: Refusal::new(code, "why").at(4),
+        envelope: None,
+        key_id: None,
+        header: None,
+        records: None,
+        duplicate_of,
+        at: AT,
+    };
+    ledger.refuse(again, &refused(Code::DuplicateFile, Some(first)), None).await.unwrap();
+    assert!(ledger.refuse(again, &refused(Code::DuplicateFile, Some(first)), None).await.is_err());
+    assert!(ledger.decide(&candidate(again, "B9", 1, 9)).await.is_err());
+    let bad = claimed(&*ledger, "ACME", "B.csv").await;
+    ledger.refuse(bad, &refused(Code::CryptoError, None), None).await.unwrap();
+    let worse = claimed(&*ledger, "ACME", "C.csv").await;
+    ledger.refuse(worse, &refused(Code::Poisoned, None), None).await.unwrap();
+    let gone = claimed(&*ledger, "ACME", "D.csv").await;
+    ledger.unclaim(gone, AT).await.unwrap();
+    ledger.unclaim(gone, AT).await.unwrap();
+    ledger.hold(first, "because", AT).await.unwrap();
+    ledger.hold(first, "because", AT).await.unwrap();
+
+    let expected = [
+        ("started", None),
+        ("file_claimed", Some(first)),
+        ("file_accepted", Some(first)),
+        ("file_claimed", Some(again)),
+        ("file_duplicate", Some(again)),
+        ("file_claimed", Some(bad)),
+        ("file_refused", Some(bad)),
+        ("file_claimed", Some(worse)),
+        ("file_poisoned", Some(worse)),
+        ("file_claimed", Some(gone)),
+        ("file_put_back", Some(gone)),
+        ("file_held", Some(first)),
+    ];
+    let expected: Vec<_> = expected.map(|(event, no)| (event.to_owned(), no.map(|no| no.0))).into();
+    assert_eq!(told(&*ledger).await, expected);
+
+    let rows = ledger.audit_rows(1, 100).await.unwrap();
+    assert_eq!(rows[0].actor, b"uid 7");
+    let says = |at: usize| serde_json::from_slice::<serde_json::Value>(&rows[at].detail).unwrap();
+    assert_eq!(says(1), serde_json::json!({"name": "A.csv", "feed": "feed", "bytes": 1}));
+    assert_eq!(says(2), serde_json::json!({"name": "A.csv", "feed": "feed", "sha256": "ab", "records": 3}));
+    assert_eq!(says(4)["first"], first.to_string());
+    assert_eq!((says(6)["code"].as_str(), says(6)["line"].as_u64()), (Some("CRYPTO_ERROR"), Some(4)));
+    assert_eq!(says(11)["why"], "because");
+    assert_eq!(ledger.audit_of(first).await.unwrap(), [&rows[1], &rows[2], &rows[11]].map(Clone::clone));
+    assert_eq!(ledger.audit_rows(3, 2).await.unwrap(), rows[2..4]);
+}
+
+pub(super) async fn the_trail_proves_itself_and_fits_its_anchors(ledger: Arc<dyn Ledger>) {
+    let verify = async |anchors: &[_]| ledger.audit_verify(anchors).await.unwrap();
+    assert_eq!(ledger.audit_head().await.unwrap(), None);
+    assert_eq!(verify(&[]).await.unwrap().rows, 0);
+    let mut anchors = Vec::new();
+    // More than are read at a time.
+    for n in 0..1203 {
+        let entry = AuditEntry::new(AT, AuditEvent::Action, Actor::Daemon).with("n", n);
+        ledger.audit(&entry).await.unwrap();
+        if n % 400 == 0 {
+            anchors.extend(ledger.audit_head().await.unwrap());
+        }
+    }
+    let whole = verify(&anchors).await.unwrap();
+    assert_eq!((whole.rows, whole.anchors), (1203, 4));
+    assert_eq!(whole.head, ledger.audit_head().await.unwrap());
+    anchors[2].hash[0] ^= 1;
+    assert_eq!(verify(&anchors).await, Err(Finding::AnchorDiffers { seq: 801 }));
+    anchors[2].hash[0] ^= 1;
+    anchors[3].seq = 1204;
+    assert_eq!(verify(&anchors).await, Err(Finding::AnchorGone { seq: 1204, last: 1203 }));
 }

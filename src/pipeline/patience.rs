@@ -70,8 +70,12 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
 
 impl From<LedgerError> for Trouble {
     fn from(error: LedgerError) -> Self {
+        let part = match error {
+            LedgerError::Trail(_) | LedgerError::TrailHead => "audit trail",
+            _ => "store",
+        };
         match error.retry() {
-            Retry::Later => Self::Later { part: "store", error: error.into() },
+            Retry::Later => Self::Later { part, error: error.into() },
             Retry::Never => Self::Hold(chain(&error)),
         }
     }

@@ -206,7 +206,7 @@ impl Post {
             Ok(Copied::Whole { sha256, bytes }) => (Some(hex(&sha256)), bytes),
             Ok(Copied::TooLarge { bytes }) => (None, bytes),
             Ok(other) => {
-                patiently!(site.stop, Ok(self.tried().ledger.unclaim(record.no).await?))?;
+                patiently!(site.stop, Ok(self.tried().ledger.unclaim(record.no, site.clock.now()).await?))?;
                 telemetry::claim_thrown_away(record.no, &candidate.name);
                 with_inbox(&self.inbox, |inbox| match other {
                     Copied::Denied => inbox.denied(&candidate.name, &candidate.identity),
@@ -215,7 +215,7 @@ impl Post {
                 return Ok(false);
             }
             Err(trouble) => {
-                patiently!(site.stop, Ok(self.tried().ledger.unclaim(record.no).await?))?;
+                patiently!(site.stop, Ok(self.tried().ledger.unclaim(record.no, site.clock.now()).await?))?;
                 return Err(trouble);
             }
         };

@@ -90,7 +90,15 @@ impl Story {
                 self.put_back(&arrival, true).await
             }
             (Proof::Refused { refusal, envelope, key_id, header }, _) => {
-                let refused = Refused { refusal, envelope, key_id, header, records: None, duplicate_of: None };
+                let refused = Refused {
+                    refusal,
+                    envelope,
+                    key_id,
+                    header,
+                    records: None,
+                    duplicate_of: None,
+                    at: self.site.clock.now(),
+                };
                 self.refuse(&arrival, refused, None).await
             }
         }
@@ -98,10 +106,7 @@ impl Story {
 
     /// A file waits for an operator; the next one goes on.
     async fn hold(&self, no: FileNo, name: &str, why: &str) -> Result<Next, Trouble> {
-        patiently!(self.site.stop, {
-            let from: Vec<State> = State::ALL.into_iter().filter(|state| *state != State::Done).collect();
-            Ok(self.site.ledger.advance(no, &from, State::Held, self.site.clock.now()).await?)
-        })?;
+        patiently!(self.site.stop, Ok(self.site.ledger.hold(no, why, self.site.clock.now()).await?))?;
         telemetry::file_held(no, name, why);
         Progress::add(&self.site.progress.files_held, 1);
         self.closed();
@@ -118,7 +123,7 @@ impl Story {
         patiently!(self.site.stop, {
             let work = self.site.work.clone();
             blocking(move || Ok(intake::discard_copy(&work, &no.to_string())?)).await?;
-            Ok(self.site.ledger.unclaim(no).await?)
+            Ok(self.site.ledger.unclaim(no, self.site.clock.now()).await?)
         })?;
         // After the claim is gone: a scan may offer the original again at any moment now.
         with_inbox(&self.inbox, |inbox| {

@@ -2,11 +2,11 @@
 
 use sqlx::Row;
 
-use crate::ledger::{Candidate, Decided, LedgerError, SequenceRule, batch_sequence};
+use crate::ledger::{AuditEvent, Candidate, Decided, LedgerError, SequenceRule, batch_sequence};
 use crate::model::{BatchKey, FileNo};
 
 use super::files::{one_step, stored};
-use super::{SqliteLedger, Write};
+use super::{SqliteLedger, Write, audit};
 
 impl SqliteLedger {
     pub(super) async fn decide_file(&self, candidate: &Candidate) -> Result<Decided, LedgerError> {
@@ -72,6 +72,8 @@ impl SqliteLedger {
         .execute(write.on()?)
         .await?;
         one_step(step.rows_affected(), candidate.no, "ACCEPTED")?;
+        let entry = audit::about(write, candidate.no, AuditEvent::FileAccepted, candidate.at).await?;
+        audit::append(write, &entry.with("records", candidate.records)).await?;
         Ok(Decided::Accepted)
     }
 }

@@ -2,11 +2,11 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::ledger::{Claim, LedgerError, Overview, Refused, Standing};
+use crate::ledger::{AuditEvent, Claim, LedgerError, Overview, Refused, Standing};
 use crate::model::{Decision, FileNo, FileRecord, State, Tally, Timestamp};
 
 use super::rows::{self, FILE};
-use super::{SqliteLedger, Write};
+use super::{SqliteLedger, Write, audit};
 
 /// Numbers of the size of files and counts fit an SQLite integer; the largest one stands for what does not.
 pub(super) fn stored(value: u64) -> i64 {
@@ -45,6 +45,8 @@ impl SqliteLedger {
         .fetch_one(write.on()?)
         .await?;
         let no = FileNo(row.try_get(0)?);
+        let entry = audit::about(&mut write, no, AuditEvent::FileClaimed, claim.at).await?.with("bytes", claim.bytes);
+        audit::append(&mut write, &entry).await?;
         write.commit().await?;
         if let Ok(mut issuers) = self.issuers.lock() {
             issuers.insert(claim.issuer.clone(), issuer);
@@ -103,6 +105,40 @@ impl SqliteLedger {
         .execute(write.on()?)
         .await?;
         one_step(step.rows_affected(), no, "REFUSED")?;
+        audit::refused(&mut write, no, refused).await?;
+        write.commit().await
+    }
+
+    pub(super) async fn put_back_file(&self, no: FileNo, at: Timestamp) -> Result<(), LedgerError> {
+        const TAKEN: &str = "FROM file WHERE no = ? AND state IN ('CLAIMING', 'CLAIMED', 'WAITING')";
+        let mut write = self.begin().await?;
+        let there = sqlx::query(AssertSqlSafe(format!("SELECT 1 {TAKEN}"))).bind(no.0);
+        // Gone already: the answer to an earlier try was lost.
+        if there.fetch_optional(write.on()?).await?.is_none() {
+            return write.undo().await;
+        }
+        let entry = audit::about(&mut write, no, AuditEvent::FilePutBack, at).await?;
+        audit::append(&mut write, &entry).await?;
+        sqlx::query(AssertSqlSafe(format!("DELETE {TAKEN}"))).bind(no.0).execute(write.on()?).await?;
+        write.commit().await
+    }
+
+    pub(super) async fn hold_file(&self, no: FileNo, why: &str, at: Timestamp) -> Result<(), LedgerError> {
+        let mut write = self.begin().await?;
+        let step = sqlx::query(
+            "UPDATE file SET held_from = state, held_why = ?, state = 'HELD' WHERE no = ? AND state NOT IN ('HELD', 'DONE')",
+        )
+        .bind(why)
+        .bind(no.0)
+        .execute(write.on()?)
+        .await?;
+        if step.rows_affected() == 0 {
+            let row = sqlx::query("SELECT state FROM file WHERE no = ?").bind(no.0).fetch_one(write.on()?).await?;
+            one_step(u64::from(row.try_get::<&str, _>(0)? == "HELD"), no, "HELD")?;
+            return write.undo().await;
+        }
+        let entry = audit::about(&mut write, no, AuditEvent::FileHeld, at).await?.with("why", why);
+        audit::append(&mut write, &entry).await?;
         write.commit().await
     }
 

@@ -4,6 +4,7 @@
 //! order of asking, so that lanes of several issuers take turns. A write that fails leaves the connection thrown away, and with it
 //! whatever was not committed.
 
+mod audit;
 mod chunks;
 mod decide;
 mod files;
@@ -26,7 +27,10 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::model::{FileNo, FileRecord, RecordRow, State, Timestamp};
 use crate::vault::{CHECK_BYTES, KeyPurpose, WrappedKey};
 
-use super::{Candidate, Claim, Decided, Group, Ledger, LedgerError, Overview, ReferenceKind, Refused, Standing};
+use super::{
+    Anchor, AuditEntry, AuditRow, Candidate, Claim, Decided, Finding, Group, Ledger, LedgerError, Overview,
+    ReferenceKind, Refused, Standing, Verified,
+};
 
 pub use opening::{Notes, Options, held_by_another, open, open_read_only};
 
@@ -194,13 +198,8 @@ impl Ledger for SqliteLedger {
         self.file_claimed(no, sha256, bytes).await
     }
 
-    async fn unclaim(&self, no: FileNo) -> Result<(), LedgerError> {
-        let mut write = self.begin().await?;
-        sqlx::query("DELETE FROM file WHERE no = ? AND state IN ('CLAIMING', 'CLAIMED', 'WAITING')")
-            .bind(no.0)
-            .execute(write.on()?)
-            .await?;
-        write.commit().await
+    async fn unclaim(&self, no: FileNo, at: Timestamp) -> Result<(), LedgerError> {
+        self.put_back_file(no, at).await
     }
 
     async fn open_files(&self) -> Result<Vec<(FileRecord, String)>, LedgerError> {
@@ -231,6 +230,10 @@ impl Ledger for SqliteLedger {
         self.advance_file(no, from, to, at).await
     }
 
+    async fn hold(&self, no: FileNo, why: &str, at: Timestamp) -> Result<(), LedgerError> {
+        self.hold_file(no, why, at).await
+    }
+
     async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError> {
         self.file_standing(no).await
     }
@@ -241,6 +244,26 @@ impl Ledger for SqliteLedger {
 
     async fn rows(&self, no: FileNo, from: u64, count: u64) -> Result<Vec<RecordRow>, LedgerError> {
         self.chunk_rows(no, from, count).await
+    }
+
+    async fn audit(&self, entry: &AuditEntry) -> Result<(), LedgerError> {
+        self.audit_alone(entry).await
+    }
+
+    async fn audit_head(&self) -> Result<Option<Anchor>, LedgerError> {
+        self.head_of_trail().await
+    }
+
+    async fn audit_verify(&self, anchors: &[Anchor]) -> Result<Result<Verified, Finding>, LedgerError> {
+        self.verify_trail(anchors).await
+    }
+
+    async fn audit_rows(&self, from: i64, count: u32) -> Result<Vec<AuditRow>, LedgerError> {
+        self.trail(from, count).await
+    }
+
+    async fn audit_of(&self, no: FileNo) -> Result<Vec<AuditRow>, LedgerError> {
+        self.trail_of(no).await
     }
 
     async fn overview(&self, newest: u32) -> Result<Overview, LedgerError> {

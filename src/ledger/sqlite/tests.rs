@@ -38,6 +38,8 @@ runs!(
     a_group_is_there_whole_or_not_at_all,
     another_issuers_cards_are_not_seen,
     what_is_pinned_stays,
+    what_is_decided_is_in_the_trail_and_what_failed_is_not,
+    the_trail_proves_itself_and_fits_its_anchors,
 );
 
 #[tokio::test]

@@ -36,6 +36,7 @@ impl Story {
             header: waiting.proven.header.clone(),
             records: Some(waiting.proven.records),
             duplicate_of,
+            at: site.clock.now(),
         };
         if feed.sequence != SequenceRule::Off && candidate.key.as_ref().is_none_or(|key| key.sequence.is_none()) {
             let why = "the file has no sequence number; this feed expects one in every header";

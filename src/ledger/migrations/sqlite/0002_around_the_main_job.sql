@@ -29,3 +29,5 @@ CREATE TABLE audit (
     detail  TEXT NOT NULL,    -- JSON object; never a card number
     hash    BLOB NOT NULL
 ) STRICT;
+
+CREATE INDEX audit_by_file ON audit (file) WHERE file IS NOT NULL;
