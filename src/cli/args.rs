@@ -44,6 +44,23 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Say what would become of a file, without any effect: 0 accepted, 3 refused, 4 some record rejected
+    Check {
+        /// The file, sealed or plain as its feed takes it
+        file: PathBuf,
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// As a file of this feed, whatever its name
+        #[arg(long, value_name = "NAME")]
+        feed: Option<String>,
+        /// Without vault and database, as a partner checks a file before sealing it: nothing came before, nothing is registered
+        #[arg(long)]
+        offline: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Seal a file for a public key, as a partner does before a drop
     Seal {
         /// The file to seal

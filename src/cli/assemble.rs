@@ -7,14 +7,14 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::config::{Config, Surroundings};
+use crate::config::{Config, Daemon, Surroundings};
 use crate::ledger::sqlite::{self, Notes};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{SystemClock, hex};
 use crate::pipeline::{Current, Progress, Site};
 use crate::register::{self, Stop};
 use crate::telemetry;
-use crate::vault::{IssuerKeys, KeyEncryptionKey, KeyPurpose};
+use crate::vault::{IssuerKeys, KeyEncryptionKey, KeyPurpose, WrappedKey};
 
 use super::ExitCode;
 use super::setup::{IssuersKeys, Reference, setup};
@@ -24,6 +24,9 @@ const GROUP_RECORDS_MIN: usize = 20_000;
 
 /// Files in pass 1 at a time, for each core.
 const PROOFS_A_CORE: usize = 2;
+
+/// Under which name the key-encryption key's check value is pinned.
+pub(super) const KEK_CHECK: &str = "key_encryption_key_check";
 
 /// Why the daemon cannot start: what to say, and how to exit.
 #[derive(Debug)]
@@ -35,6 +38,12 @@ pub(super) struct Unfit {
 impl Unfit {
     pub(super) fn config(words: impl Into<String>) -> Self {
         Self { words: vec![words.into()], code: ExitCode::Usage }
+    }
+
+    /// Says it, and how to exit.
+    pub(super) fn say(self) -> ExitCode {
+        self.words.iter().for_each(|word| eprintln!("nightdrop: {word}"));
+        self.code
     }
 }
 
@@ -68,7 +77,7 @@ pub(super) fn entropy() -> io::Result<Zeroizing<[u8; 32]>> {
 /// Opens the store, reads keys and reference data, and puts everything together.
 pub(super) async fn assemble(config: &Config, surroundings: &Surroundings) -> Result<Arc<Site>, Unfit> {
     let kek = read_kek(config, surroundings)?;
-    let reference = Reference::read(config)?;
+    let reference = Reference::read(&config.reference)?;
 
     if let Some(directory) = config.store.path.parent() {
         std::fs::create_dir_all(directory)
@@ -90,7 +99,6 @@ pub(super) async fn assemble(config: &Config, surroundings: &Surroundings) -> Re
         keys.insert(issuer.id.clone(), issuer_keys(&*ledger, &kek, &issuer.id).await?);
     }
     let setup = setup(config, surroundings, &reference, &keys)?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let daemon = &config.daemon;
     Ok(Arc::new(Site {
         ledger,
@@ -100,17 +108,26 @@ pub(super) async fn assemble(config: &Config, surroundings: &Surroundings) -> Re
         work: daemon.work.clone(),
         archive: daemon.archive.clone(),
         quarantine: daemon.quarantine.clone(),
-        register: register::Options {
-            workers: if daemon.workers == 0 { cores } else { daemon.workers },
-            chunks_in_flight: daemon.chunks_in_flight,
-            group_records_max: daemon.group_records_max,
-            group_records_min: GROUP_RECORDS_MIN.min(daemon.group_records_max),
-            group_wait: std::time::Duration::from_millis(500),
-        },
-        proofs: Arc::new(Semaphore::new(cores * PROOFS_A_CORE)),
+        register: register_options(daemon),
+        proofs: Arc::new(Semaphore::new(cores() * PROOFS_A_CORE)),
         stop: Stop::default(),
         progress: Arc::new(Progress::default()),
     }))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// How much is registered at once.
+pub(super) fn register_options(daemon: &Daemon) -> register::Options {
+    register::Options {
+        workers: if daemon.workers == 0 { cores() } else { daemon.workers },
+        chunks_in_flight: daemon.chunks_in_flight,
+        group_records_max: daemon.group_records_max,
+        group_records_min: GROUP_RECORDS_MIN.min(daemon.group_records_max),
+        group_wait: std::time::Duration::from_millis(500),
+    }
 }
 
 fn tell(notes: Notes, path: &Path) {
@@ -132,7 +149,12 @@ pub(super) fn read_kek(config: &Config, surroundings: &Surroundings) -> Result<K
 /// The first start pins the key-encryption key; another one is a mistake to be told before anything is touched.
 pub(super) async fn pin_kek(ledger: &dyn Ledger, kek: &KeyEncryptionKey) -> Result<(), Unfit> {
     let check = hex(&kek.check());
-    if ledger.pin("key_encryption_key_check", &check).await? == check {
+    is_pinned_kek(&ledger.pin(KEK_CHECK, &check).await?, kek)
+}
+
+/// Refuses a key-encryption key that is not the one whose check value is pinned.
+pub(super) fn is_pinned_kek(pinned: &str, kek: &KeyEncryptionKey) -> Result<(), Unfit> {
+    if pinned == hex(&kek.check()) {
         return Ok(());
     }
     let words = "vault.key_encryption_key: not the key that this database was made with; put that one back, or use another [store] url";
@@ -146,14 +168,7 @@ pub(super) async fn issuer_keys(
     issuer: &str,
 ) -> Result<Arc<IssuerKeys>, Unfit> {
     if ledger.keys(issuer).await?.is_empty() {
-        let mut keys = Vec::new();
-        for purpose in KeyPurpose::ALL {
-            let mut random = Zeroizing::new([0_u8; 44]);
-            let failed = |error: io::Error| Unfit { words: vec![error.to_string()], code: ExitCode::Failure };
-            random[..32].copy_from_slice(&*entropy().map_err(failed)?);
-            random[32..].copy_from_slice(&entropy().map_err(failed)?[..12]);
-            keys.push(kek.wrap_new(issuer, purpose, 1, &random));
-        }
+        let keys = new_keys(kek, issuer)?;
         ledger.keep_keys(issuer, &keys).await?;
     }
     let keys = IssuerKeys::open(kek, issuer, &ledger.keys(issuer).await?)
@@ -162,4 +177,17 @@ pub(super) async fn issuer_keys(
         telemetry::memory_not_locked(issuer);
     }
     Ok(Arc::new(keys))
+}
+
+/// An issuer's first keys, drawn from the system and wrapped.
+pub(super) fn new_keys(kek: &KeyEncryptionKey, issuer: &str) -> Result<Vec<WrappedKey>, Unfit> {
+    let mut keys = Vec::new();
+    for purpose in KeyPurpose::ALL {
+        let mut random = Zeroizing::new([0_u8; 44]);
+        let failed = |error: io::Error| Unfit { words: vec![error.to_string()], code: ExitCode::Failure };
+        random[..32].copy_from_slice(&*entropy().map_err(failed)?);
+        random[32..].copy_from_slice(&entropy().map_err(failed)?[..12]);
+        keys.push(kek.wrap_new(issuer, purpose, 1, &random));
+    }
+    Ok(keys)
 }

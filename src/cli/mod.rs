@@ -2,6 +2,7 @@
 
 mod args;
 mod assemble;
+mod check;
 mod config;
 mod demo;
 mod explain;
@@ -16,8 +17,8 @@ use std::path::Path;
 
 use clap::Parser as _;
 
-use crate::config::Config;
 pub use crate::config::Surroundings;
+use crate::config::{Config, Problem};
 use crate::model::SystemClock;
 use crate::open::KeyError;
 
@@ -70,6 +71,10 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
             Ok(run::run(&config, until, surroundings, log_filter))
         }
         Command::Demo { records, dir } => demo::demo(records, dir.as_deref(), log_filter),
+        Command::Check { file, config, feed, offline, json } => {
+            let how = check::How { feed: feed.as_deref(), offline, json };
+            check::check(&file, &config, how, surroundings)
+        }
         Command::Seal { file, to, envelope: Envelope::Jwe, out } => seal::seal(&file, &to, out.as_deref()),
         Command::Unseal { file, key, out } => seal::unseal(&file, &key, out.as_deref()),
         Command::Status { config, json } => status::status(&config, json),
@@ -93,7 +98,12 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
 
 /// Reads the configuration, or says all that is wrong with it.
 fn load(file: &Path) -> Result<Config, ExitCode> {
-    Config::load(file).map_err(|problems| {
+    or_said(file, Config::load(file))
+}
+
+/// What was read of the configuration, or its problems said.
+fn or_said<T>(file: &Path, loaded: Result<T, Vec<Problem>>) -> Result<T, ExitCode> {
+    loaded.map_err(|problems| {
         for problem in &problems {
             eprintln!("{}: {problem}", file.display());
         }

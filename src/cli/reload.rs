@@ -63,7 +63,7 @@ async fn reload(site: &Arc<Site>, config: &Config, surroundings: &Surroundings) 
     let (named, at) = (new.clone(), surroundings.clone());
     let (reference, kek) = on_thread(move || {
         let kek = if has_new { Some(read_kek(&named, &at)?) } else { None };
-        Ok((Reference::read(&named)?, kek))
+        Ok((Reference::read(&named.reference)?, kek))
     })
     .await?;
     if let Some(kek) = kek {

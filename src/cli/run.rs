@@ -14,7 +14,7 @@ use crate::daemon::{self, Left};
 use crate::pipeline::{Fatal, Progress, Site};
 use crate::telemetry;
 
-use super::assemble::{Unfit, assemble};
+use super::assemble::assemble;
 use super::{ExitCode, reload};
 
 /// How long a stop may take before it is cut short: chunks in flight need far less.
@@ -49,10 +49,7 @@ async fn under_signals(config: &Config, until: Until, surroundings: &Surrounding
     }
     let site = match assemble(config, surroundings).await {
         Ok(site) => site,
-        Err(Unfit { words, code }) => {
-            words.iter().for_each(|word| eprintln!("nightdrop: {word}"));
-            return code;
-        }
+        Err(unfit) => return unfit.say(),
     };
     let reloading = match reload::listen(&site, config, surroundings) {
         Ok(reloading) => reloading,

@@ -32,13 +32,13 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    pub(super) fn read(config: &Config) -> Result<Self, Unfit> {
-        let path = &config.reference.account_ranges;
+    pub(super) fn read(named: &config::Reference) -> Result<Self, Unfit> {
+        let path = &named.account_ranges;
         let ranges_csv = read(path)?;
         let ranges = AccountRanges::parse(&ranges_csv)
             .map_err(|mistakes| mistaken(path, mistakes.iter().map(ToString::to_string)))?;
-        let products_csv = config.reference.card_products.as_deref().map(read).transpose()?;
-        if let (Some(path), Some(csv)) = (&config.reference.card_products, &products_csv) {
+        let products_csv = named.card_products.as_deref().map(read).transpose()?;
+        if let (Some(path), Some(csv)) = (&named.card_products, &products_csv) {
             CardProducts::parse(csv).map_err(|mistakes| mistaken(path, mistakes.iter().map(ToString::to_string)))?;
         }
         Ok(Self { ranges: Arc::new(ranges), ranges_csv, products_csv })
@@ -46,6 +46,11 @@ impl Reference {
 
     fn ranges_digest(&self) -> [u8; 32] {
         Sha256::digest(&self.ranges_csv[..]).into()
+    }
+
+    /// The account ranges alone.
+    pub(super) const fn ranges(&self) -> &Arc<AccountRanges> {
+        &self.ranges
     }
 
     /// Keeps this version in the ledger: a file keeps the one it was accepted under.
@@ -126,6 +131,11 @@ fn assemble_feed(feed: &config::Feed, surroundings: &Surroundings) -> Result<Fee
     if feed.envelopes.contains(&EnvelopeKind::None) {
         telemetry::plaintext_feed(&feed.name);
     }
+    feed_with(feed, keys)
+}
+
+/// A feed with the keys that open its files.
+pub(super) fn feed_with(feed: &config::Feed, keys: Vec<PrivateKey>) -> Result<Feed, Unfit> {
     let service = services::definition(feed.service).ok_or_else(|| {
         Unfit::config(format!("feed {}: service {} is not served by this version", feed.name, feed.service))
     })?;

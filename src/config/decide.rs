@@ -4,34 +4,17 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{EnvelopeKind, Environment};
 
-use super::decided::{Config, Feed, Issuer, Reference, Store};
+use super::decided::{Config, Feed, Issuer, Kit, Reference, Store};
 use super::places::{self, Claimed};
-use super::written::{Written, WrittenFeed, WrittenIssuer};
+use super::written::{Purpose, Written, WrittenFeed, WrittenIssuer};
 use super::{Problem, SecretSource};
 
 /// `None` only where a problem has been noted.
 pub(super) fn decide(written: Written<'_>, file: &Path) -> Option<Config> {
-    refuse_repeated_names(&written);
-    let environment = one_environment(&written.feeds);
-    for feed in &written.feeds {
-        refuse_contradictions(feed);
-    }
-    let issuers: Vec<(Claimed, Claimed)> = written.issuers.iter().map(|it| directories(it, &written)).collect();
-    refuse_shared_places(&written, &issuers);
-
+    let (environment, issuers) = together(&written, Purpose::Daemon);
     let warnings = warnings(&written, environment);
-    let decided = written.issuers.into_iter().zip(issuers).map(|(issuer, (inbound, outbound))| {
-        Some(Issuer {
-            id: issuer.id?,
-            inbound: inbound.path,
-            outbound: outbound.path,
-            reply_key: issuer.reply_key,
-            reply_envelope: issuer.reply_envelope,
-            currencies: issuer.currencies,
-        })
-    });
     Some(Config {
-        issuers: decided.collect::<Option<_>>()?,
+        issuers: decided(written.issuers, issuers)?,
         feeds: written.feeds.into_iter().map(feed).collect::<Option<_>>()?,
         file: file.to_owned(),
         environment: environment?,
@@ -43,6 +26,44 @@ pub(super) fn decide(written: Written<'_>, file: &Path) -> Option<Config> {
         log: written.log,
         warnings,
     })
+}
+
+/// The same for a partner's kit; see [`Purpose::Kit`].
+pub(super) fn decide_kit(written: Written<'_>) -> Option<Kit> {
+    let (_, issuers) = together(&written, Purpose::Kit);
+    Some(Kit {
+        issuers: decided(written.issuers, issuers)?,
+        feeds: written.feeds.into_iter().map(feed).collect::<Option<_>>()?,
+        daemon: written.daemon,
+        limits: written.limits,
+        reference: Reference { account_ranges: written.account_ranges?, card_products: written.card_products },
+    })
+}
+
+/// What must go together does; and the environment, and each issuer's directories.
+fn together(written: &Written<'_>, purpose: Purpose) -> (Option<Environment>, Vec<(Claimed, Claimed)>) {
+    refuse_repeated_names(written);
+    let environment = one_environment(&written.feeds);
+    for feed in &written.feeds {
+        refuse_contradictions(feed, purpose);
+    }
+    let issuers: Vec<(Claimed, Claimed)> = written.issuers.iter().map(|it| directories(it, written)).collect();
+    refuse_shared_places(written, &issuers);
+    (environment, issuers)
+}
+
+fn decided(written: Vec<WrittenIssuer<'_>>, directories: Vec<(Claimed, Claimed)>) -> Option<Vec<Issuer>> {
+    let decided = written.into_iter().zip(directories).map(|(issuer, (inbound, outbound))| {
+        Some(Issuer {
+            id: issuer.id?,
+            inbound: inbound.path,
+            outbound: outbound.path,
+            reply_key: issuer.reply_key,
+            reply_envelope: issuer.reply_envelope,
+            currencies: issuer.currencies,
+        })
+    });
+    decided.collect()
 }
 
 fn feed(written: WrittenFeed<'_>) -> Option<Feed> {
@@ -99,7 +120,7 @@ fn one_environment(feeds: &[WrittenFeed<'_>]) -> Option<Environment> {
 }
 
 /// What a feed accepts needs what opens it.
-fn refuse_contradictions(feed: &WrittenFeed<'_>) {
+fn refuse_contradictions(feed: &WrittenFeed<'_>, purpose: Purpose) {
     let prod = feed.environment == Some(Environment::Prod);
     if prod && feed.allow_plaintext {
         feed.section.note("allow_plaintext", "must not be true with environment \"PROD\"");
@@ -112,7 +133,8 @@ fn refuse_contradictions(feed: &WrittenFeed<'_>) {
             feed.section.note("envelopes", "holds \"none\", which needs allow_plaintext = true");
         }
     }
-    if envelopes.iter().any(|it| *it != EnvelopeKind::None) && !feed.section.has("keys") {
+    let sealed = envelopes.iter().any(|it| *it != EnvelopeKind::None);
+    if purpose == Purpose::Daemon && sealed && !feed.section.has("keys") {
         feed.section.note("keys", "required, but absent: only a feed whose envelopes are [\"none\"] needs no key");
     }
 }

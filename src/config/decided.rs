@@ -35,6 +35,21 @@ pub struct Config {
     pub warnings: Vec<Problem>,
 }
 
+/// The part of a configuration that a partner needs to check a file before the drop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kit {
+    /// `[daemon]`.
+    pub daemon: Daemon,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[reference]`.
+    pub reference: Reference,
+    /// `[[issuer]]`, at least one.
+    pub issuers: Vec<Issuer>,
+    /// `[[feed]]`, at least one. Any of them may be without keys.
+    pub feeds: Vec<Feed>,
+}
+
 impl Config {
     /// The feeds whose files lie in this issuer's place.
     pub fn feeds_of<'c>(&'c self, issuer: &'c str) -> impl Iterator<Item = &'c Feed> {

@@ -113,7 +113,7 @@ fn the_example_is_right_and_shows_the_defaults_and_every_key() {
     // Every key that is asked for stands in it, set or behind a `#`.
     let document = Document::new(EXAMPLE, Path::new("/"));
     let (table, _) = DeTable::parse_recoverable(EXAMPLE);
-    let written = written::read(Section::root(&document, table.get_ref()));
+    let written = written::read(Section::root(&document, table.get_ref()), Purpose::Daemon);
     let asked = [&written.daemon_section, &written.issuers[0].section, &written.feeds[0].section, &written.root];
     let stands = |key: &str| {
         EXAMPLE.lines().any(|line| {

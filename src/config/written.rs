@@ -60,16 +60,31 @@ pub(super) struct WrittenFeed<'d> {
     pub(super) allow_plaintext: bool,
 }
 
-pub(super) fn read<'d>(root: Section<'d>) -> Written<'d> {
+/// What a configuration must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To run the daemon: everything.
+    Daemon,
+    /// To check a file at a partner's: neither a store nor a vault, and no private keys.
+    Kit,
+}
+
+pub(super) fn read<'d>(root: Section<'d>, purpose: Purpose) -> Written<'d> {
     let daemon_section = root.section("daemon");
     let (inbound, outbound, daemon) = daemon(&daemon_section);
     let limits = limits(&root.section("limits"));
     let store_section = root.section("store");
-    let store_path = store_section.required("url", store_url);
+    let store_path = match purpose {
+        Purpose::Daemon => store_section.required("url", store_url),
+        Purpose::Kit => store_section.optional("url", store_url),
+    };
     let cache_bytes = store_section.or("cache", 64 << 20, |it| bytes(it, 1 << 20, 1 << 40));
     store_section.refuse_unknown();
     let vault_section = root.section("vault");
-    let key_encryption_key = vault_section.required("key_encryption_key", |it| secret(it, true));
+    let key_encryption_key = match purpose {
+        Purpose::Daemon => vault_section.required("key_encryption_key", |it| secret(it, true)),
+        Purpose::Kit => vault_section.optional("key_encryption_key", |it| secret(it, true)),
+    };
     vault_section.refuse_unknown();
     let reference = root.section("reference");
     let account_ranges = reference.required("account_ranges", Value::path);

@@ -8,13 +8,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
 use super::directory::{Directory, Identity};
 use super::name::{Name, aside_of, compare_names};
-use super::{IntakeError, original};
+use super::{IntakeError, Patterns, original};
 
 /// What of a feed decides whose a file is and when it is whole.
 #[derive(Clone, Debug)]
@@ -116,7 +115,7 @@ pub struct Look {
 /// One issuer's inbound directory and what is remembered of it.
 pub struct Inbox {
     options: Options,
-    globs: GlobSet,
+    patterns: Patterns,
     /// Counts scans, so that an entry that the last one did not see is known to be gone.
     round: u64,
     seen: HashMap<Box<[u8]>, Seen>,
@@ -149,31 +148,16 @@ enum What {
     Odd(OddKind),
 }
 
-fn globs(feeds: &[FeedRule]) -> Result<GlobSet, IntakeError> {
-    let mut globs = GlobSetBuilder::new();
-    let mut add = |feed: &FeedRule| {
-        globs.add(GlobBuilder::new(&feed.files).build()?);
-        Ok(())
-    };
-    for feed in feeds {
-        add(feed).map_err(|source| IntakeError::Pattern { feed: feed.name.clone(), source })?;
-    }
-    globs.build().map_err(|source| {
-        let feed = feeds.iter().map(|feed| feed.name.as_str()).collect::<Vec<_>>().join(", ");
-        IntakeError::Pattern { feed, source }
-    })
-}
-
 impl Inbox {
     /// Begins with nothing remembered; the directory need not exist yet.
     pub fn new(options: Options) -> Result<Self, IntakeError> {
-        let globs = globs(&options.feeds)?;
-        Ok(Self { options, globs, round: 0, seen: HashMap::new(), in_hand: HashMap::new() })
+        let patterns = Patterns::new(&options.feeds)?;
+        Ok(Self { options, patterns, round: 0, seen: HashMap::new(), in_hand: HashMap::new() })
     }
 
     /// Goes on by other rules with all that it remembers. The directory stays the one that it is of.
     pub fn go_on_by(&mut self, options: Options) -> Result<(), IntakeError> {
-        self.globs = globs(&options.feeds)?;
+        self.patterns = Patterns::new(&options.feeds)?;
         self.options = Options { inbound: std::mem::take(&mut self.options.inbound), ..options };
         Ok(())
     }
@@ -271,7 +255,7 @@ impl Inbox {
 
     fn judge(&mut self, dir: &Directory, markers: &HashSet<Box<str>>, now: Instant) -> Look {
         let mut look = Look::default();
-        let Self { options, globs, seen, in_hand, .. } = self;
+        let Self { options, patterns, seen, in_hand, .. } = self;
         for (bytes, seen) in seen {
             let unchanged = now.saturating_duration_since(seen.since);
             let mut say = |kind: OddKind| {
@@ -315,17 +299,13 @@ impl Inbox {
                     } else if seen.denied {
                         say(OddKind::Unreadable);
                     } else {
-                        let feeds = globs.matches(name);
+                        let feeds = patterns.matching(name);
                         let marked = |&feed: &usize| !options.feeds[feed].done_marker || markers.contains(name);
                         if !feeds.iter().all(marked) {
                             look.without_marker += 1;
                             continue;
                         }
-                        let feed = match feeds[..] {
-                            [] => FeedMatch::None,
-                            [feed] => FeedMatch::One(feed),
-                            _ => FeedMatch::Several,
-                        };
+                        let feed = FeedMatch::of(&feeds);
                         let last_word = unchanged >= options.stalled;
                         look.ready.push(Candidate { name: name.to_owned(), feed, identity, last_word });
                     }

@@ -17,6 +17,7 @@ mod hint;
 mod inbox;
 mod name;
 mod original;
+mod patterns;
 #[cfg(test)]
 mod testing;
 mod work;
@@ -26,6 +27,7 @@ pub use directory::Identity;
 pub use error::IntakeError;
 pub use hint::{Hint, Unwatched};
 pub use inbox::{Candidate, FeedMatch, FeedRule, Inbox, Look, Odd, OddKind, Options};
-pub use name::{compare_names, is_arrival_name};
+pub use name::{compare_names, is_arrival_name, why_never};
 pub use original::{Removal, remove_original};
+pub use patterns::Patterns;
 pub use work::{discard_copy, free_room, set_aside, sweep_work};

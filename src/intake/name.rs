@@ -55,6 +55,16 @@ pub fn is_arrival_name(name: &str) -> bool {
     matches!(Name::of(name.as_bytes()), Name::Arrival(_))
 }
 
+/// Why a file of this name is never taken; `None` for one that may arrive.
+pub fn why_never(name: &[u8]) -> Option<&'static str> {
+    match Name::of(name) {
+        Name::Arrival(_) => None,
+        Name::Temporary | Name::Aside(_) => Some("the name says that the file is still being written"),
+        Name::Marker(_) => Some("the name is that of a done marker"),
+        Name::Odd => Some("the name is not 1 to 200 of A-Z a-z 0-9 . _ - or begins with a dash"),
+    }
+}
+
 /// Whether this is one plain path component that cannot lead elsewhere: what ids, days and names must be.
 pub(super) fn is_component(name: &str) -> bool {
     arrival(name.as_bytes()).is_some() && !name.starts_with('.')
@@ -108,6 +118,20 @@ fn arrival(bytes: &[u8]) -> Option<&str> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn says_why_a_name_is_never_taken() {
+        assert_eq!(why_never(b"A_1.csv.jwe"), None);
+        for (name, word) in [
+            ("a.part", "still being written"),
+            (".a", "still being written"),
+            ("a.done", "marker"),
+            ("-a", "dash"),
+            ("a b", "A-Z"),
+        ] {
+            assert!(why_never(name.as_bytes()).is_some_and(|why| why.contains(word)), "{name}");
+        }
+    }
 
     #[test]
     fn temporary_names_say_nothing() {

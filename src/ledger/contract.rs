@@ -7,6 +7,7 @@ use crate::model::{
     Timestamp,
 };
 use crate::services::PreparedChunk;
+use crate::services::payment_cards::{Ask, Register};
 use crate::vault::WrappedKey;
 
 use super::{Anchor, AuditEntry, AuditRow, Finding, LedgerError, Verified};
@@ -187,6 +188,10 @@ pub trait Ledger: Send + Sync {
 
     /// Accepts a file, or says why not (`files.md` §1.4), guarded by unique rows.
     async fn decide(&self, candidate: &Candidate) -> Result<Decided, LedgerError>;
+    /// What [`Self::decide`] would say now; changes nothing.
+    async fn foresee(&self, candidate: &Candidate) -> Result<Decided, LedgerError>;
+    /// What the register of an issuer's payment cards holds of what these touch; changes nothing.
+    async fn payment_cards(&self, issuer: &str, asks: &[&Ask]) -> Result<Register, LedgerError>;
     /// Writes a refusal or a duplicate: CLAIMED or WAITING → REFUSED.
     async fn refuse(&self, no: FileNo, refused: &Refused, next_sequence: Option<u64>) -> Result<(), LedgerError>;
     /// A step without further data; refuses if the file is not in `from`.

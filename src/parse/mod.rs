@@ -21,6 +21,7 @@ use crate::model::{Columns, Environment, Limits, ServiceName};
 pub use self::csv::chunk::{RawChunk, Visit};
 pub use self::csv::columns::Layout;
 pub use self::csv::cutter::Cutter;
+pub use self::csv::spans::cells;
 pub use self::csv::survey::{Proven, Survey};
 
 /// Whether a file must say who it is and where it ends.

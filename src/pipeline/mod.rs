@@ -11,6 +11,8 @@
 //! and calls a person.
 
 mod answer;
+mod dry_run;
+mod grounds;
 mod lane;
 mod patience;
 mod post;
@@ -19,6 +21,7 @@ mod reply;
 mod site;
 mod story;
 
+pub use dry_run::{CannotForesee, DryRun, Excerpt, Finding, Findings, Foreseen, Level};
 pub use lane::Lane;
 pub use post::{Post, Round};
 pub use site::{Current, Feed, Issuer, Looking, Progress, Setup, Site};

@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::model::{Code, EnvelopeKind, Header, Limits, Refusal, hex};
+use crate::model::{EnvelopeKind, Header, Limits, Refusal, hex};
 use crate::open::{self, Keyring, Opened};
 use crate::parse::{self, Controls, Proven, Survey};
 
@@ -110,21 +110,4 @@ pub(super) fn copy_is_unchanged(copy: &Path, sha256: &str) -> Result<bool, Troub
         }
     }
     Ok(hex(&hash.finalize()) == sha256)
-}
-
-/// The refusal of a file that no feed, or more than one, claims.
-pub(super) fn feed_unknown(several: bool) -> Refusal {
-    Refusal::new(
-        Code::FeedUnknown,
-        if several {
-            "the file's name matches more than one feed of this issuer; expected exactly one"
-        } else {
-            "the file's name matches no feed of this issuer; expected exactly one"
-        },
-    )
-}
-
-/// The refusal of a file over the limit.
-pub(super) fn too_large(bytes_max: u64) -> Refusal {
-    Refusal::new(Code::FileTooLarge, format!("the file is larger than the {bytes_max} bytes that are taken"))
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::ledger::{Group, Ledger, LedgerError};
+use crate::ledger::{Group, LedgerError};
 use crate::model::{FileNo, Retry};
 use crate::services::PreparedChunk;
 
 use super::workers::{Lines, Reading};
-use super::{Ended, Options, RegisterError, Stop, Watch};
+use super::{Destination, Ended, Options, RegisterError, Stop, Watch};
 
 /// The longest pause between two tries of a commit.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ pub(super) struct Committer<'a> {
     pub(super) no: FileNo,
     pub(super) issuer: String,
     pub(super) options: Options,
-    pub(super) ledger: &'a dyn Ledger,
+    pub(super) destination: &'a dyn Destination,
     pub(super) watching: &'a dyn Watch,
     pub(super) stop: &'a Stop,
 }
@@ -91,8 +91,8 @@ impl Committer<'_> {
             loop {
                 self.stop.within(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
-                match self.ledger.standing(self.no).await {
-                    Ok(standing) if group.last().is_some_and(|chunk| standing.chunks > chunk.index) => return Ok(true),
+                match self.destination.chunks(self.no).await {
+                    Ok(chunks) if group.last().is_some_and(|chunk| chunks > chunk.index) => return Ok(true),
                     Ok(_) => break,
                     Err(_) if self.stop.said() => return Ok(false),
                     Err(_) => {}
@@ -102,7 +102,7 @@ impl Committer<'_> {
     }
 
     async fn attempt(&self, group: &mut [PreparedChunk]) -> Result<(), LedgerError> {
-        self.ledger.commit(Group { no: self.no, issuer: &self.issuer, chunks: group }).await
+        self.destination.commit(Group { no: self.no, issuer: &self.issuer, chunks: group }).await
     }
 }
 

@@ -14,9 +14,10 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Group, Ledger, LedgerError};
 use crate::model::FileNo;
 use crate::parse::{Layout, ParseError};
 use crate::services::Judge;
@@ -77,6 +78,26 @@ pub enum Ended {
     Whole,
     /// The daemon stops: what was in flight is committed, the rest waits for the next start.
     Stopped,
+}
+
+/// Where chunks are committed: the ledger, or what stands in for it when nothing is to be changed.
+#[async_trait]
+pub trait Destination: Send + Sync {
+    /// Commits chunks together; their rows leave with final outcomes.
+    async fn commit(&self, group: Group<'_>) -> Result<(), LedgerError>;
+    /// How many chunks of the file are in.
+    async fn chunks(&self, no: FileNo) -> Result<u64, LedgerError>;
+}
+
+#[async_trait]
+impl Destination for Arc<dyn Ledger> {
+    async fn commit(&self, group: Group<'_>) -> Result<(), LedgerError> {
+        (**self).commit(group).await
+    }
+
+    async fn chunks(&self, no: FileNo) -> Result<u64, LedgerError> {
+        Ok(self.standing(no).await?.chunks)
+    }
 }
 
 /// What the registration tells while it runs.
@@ -141,7 +162,7 @@ impl Stop {
 pub async fn register(
     job: Job,
     options: Options,
-    ledger: &dyn Ledger,
+    destination: &dyn Destination,
     watching: &dyn Watch,
     stop: &Stop,
 ) -> Result<Ended, RegisterError> {
@@ -157,6 +178,6 @@ pub async fn register(
         prepared: options.prepared_chunks(chunk_records),
         stop: stop.clone(),
     });
-    let mut committer = committer::Committer { no, issuer, options, ledger, watching, stop };
+    let mut committer = committer::Committer { no, issuer, options, destination, watching, stop };
     committer.run(lines).await
 }

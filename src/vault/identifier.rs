@@ -48,6 +48,13 @@ impl IdMaker {
         uuid[8..].copy_from_slice(&low.to_be_bytes());
         uuid
     }
+
+    /// The ordinal that stands in a UUID, if it is one of these: [`Self::uuid`] of it tells.
+    pub fn ordinal(uuid: &[u8; 16]) -> u64 {
+        let bits = u128::from_be_bytes(*uuid);
+        let (high, low) = ((bits >> 64) & 0xFFF, (bits >> 42) & 0xF_FFFF);
+        u64::try_from((high << 20) | low).unwrap_or(0)
+    }
 }
 
 /// The usual text of a UUID, lower case.
@@ -75,6 +82,7 @@ mod tests {
             let id = ids.uuid(ordinal);
             assert!(id > last, "keys must grow at their end");
             assert_eq!(id, ids.uuid(ordinal));
+            assert_eq!(IdMaker::ordinal(&id), ordinal);
             last = id;
         }
     }

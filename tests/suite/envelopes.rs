@@ -1,12 +1,11 @@
 //! JWE from real senders opens; JWE that is damaged, forged or of another kind is refused, with an ack, and registers nothing.
 
 use base64_simd::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use josekit::jwe::JweHeader;
-use serde_json::json;
 
-use crate::file::{CsvFile, hex, sha256_hex};
+use crate::corpus::forbidden_tokens;
+use crate::file::{CsvFile, sha256_hex};
 use crate::pan;
-use crate::seal::{Crafted, Job, josekit, josekit_with, jwcrypto, public_key};
+use crate::seal::{Crafted, Job, josekit, jwcrypto, public_key};
 use crate::world::World;
 
 const ALGORITHMS: [(&str, &str, &str); 3] =
@@ -236,76 +235,7 @@ fn damage_behind_the_encoding_is_one_uniform_crypto_error() {
 fn tokens_of_forbidden_kinds_are_refused_by_name() {
     let world = World::new();
     let file = CsvFile::good("KIND", 82, 3);
-    let text = file.text();
-    let rsa = world.public_key("feed");
-    let ec = world.public_key("feed-ec");
-    let plain = |alg: &str, key: &str| josekit(alg, "A256GCM", Some("feed-1"), key, text.as_bytes());
-    let with = |change: &dyn Fn(&mut JweHeader)| {
-        josekit_with("RSA-OAEP-256", "A256GCM", Some("feed-1"), &rsa, text.as_bytes(), |header| change(header))
-    };
-    let header = |json: serde_json::Value| Crafted::new(&json.to_string(), &[3; 12], &rsa, text.as_bytes()).token();
-    let usual = |nonce: &[u8]| {
-        Crafted::new(r#"{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"feed-1"}"#, nonce, &rsa, text.as_bytes())
-    };
-    let cut_tag = |bytes: usize| {
-        let mut crafted = usual(&[3; 12]);
-        crafted.tag.truncate(bytes);
-        crafted.token()
-    };
-    let no_nonce = || {
-        let mut crafted = usual(&[3; 12]);
-        crafted.nonce.clear();
-        crafted.token()
-    };
-    let short_key = || {
-        let mut crafted = usual(&[3; 12]);
-        crafted.key.truncate(7);
-        crafted.token()
-    };
-    let token = usual(&[3; 12]).token();
-    let cases = [
-        ("rsa15", "ALGORITHM_REFUSED", plain("RSA1_5", &rsa)),
-        ("rsa-sha1", "ALGORITHM_REFUSED", plain("RSA-OAEP", &rsa)),
-        ("dir", "ALGORITHM_REFUSED", plain("dir", &rsa)),
-        ("a256kw", "ALGORITHM_REFUSED", plain("A256KW", &rsa)),
-        ("pbes2", "ALGORITHM_REFUSED", plain("PBES2-HS256+A128KW", &rsa)),
-        ("ecdh-a128kw", "ALGORITHM_REFUSED", plain("ECDH-ES+A128KW", &ec)),
-        ("zip", "ALGORITHM_REFUSED", with(&|header| header.set_compression("DEF"))),
-        (
-            "crit",
-            "ALGORITHM_REFUSED",
-            header(json!({"alg": "RSA-OAEP-256", "enc": "A256GCM", "crit": ["exp"], "exp": 1})),
-        ),
-        ("enc", "ALGORITHM_REFUSED", header(json!({"alg": "RSA-OAEP-256", "enc": "A512GCM"}))),
-        ("no-alg", "ENVELOPE_REFUSED", header(json!({"enc": "A256GCM"}))),
-        (
-            "long-header",
-            "ENVELOPE_REFUSED",
-            header(json!({"alg": "RSA-OAEP-256", "enc": "A256GCM", "x": "y".repeat(5000)})),
-        ),
-        ("kid", "KEY_UNKNOWN", header(json!({"alg": "RSA-OAEP-256", "enc": "A256GCM", "kid": "feed-3"}))),
-        (
-            "stranger",
-            "KEY_UNKNOWN",
-            josekit("RSA-OAEP-256", "A256GCM", Some("feed-9"), &world.public_key("stranger"), text.as_bytes()),
-        ),
-        (
-            "stranger-as-ours",
-            "CRYPTO_ERROR",
-            josekit("RSA-OAEP-256", "A256GCM", Some("feed-1"), &world.public_key("stranger"), text.as_bytes()),
-        ),
-        ("tag15", "ENVELOPE_REFUSED", cut_tag(15)),
-        ("tag4", "ENVELOPE_REFUSED", cut_tag(4)),
-        ("tag0", "ENVELOPE_REFUSED", cut_tag(0)),
-        ("nonce0", "ENVELOPE_REFUSED", no_nonce()),
-        ("key7", "ENVELOPE_REFUSED", short_key()),
-        ("cut-half", "ENVELOPE_REFUSED", token[..token.len() / 2].to_owned()),
-        ("six-parts", "ENVELOPE_REFUSED", format!("{token}.AAAA")),
-        ("not-base64", "ENVELOPE_REFUSED", token.replacen('.', ".!", 3)),
-        ("dots", "ENVELOPE_REFUSED", ".".repeat(1 << 20)),
-        ("json-form", "ENVELOPE_REFUSED", json!({"protected": "e30", "ciphertext": "AA"}).to_string()),
-        ("noise", "ENVELOPE_REFUSED", hex(&[0xa5; 600])),
-    ];
+    let cases = forbidden_tokens(&world, &file.text());
     for (batch, _, token) in &cases {
         world.drop_bytes(&format!("ACME_PAYCARDS_{batch}.csv.jwe"), token);
     }

@@ -23,7 +23,7 @@ fn forms(pan: &str) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// Where one of the PANs stands in these bytes, and how.
-fn find(bytes: &[u8], cards: &[String]) -> Vec<String> {
+pub(crate) fn find(bytes: &[u8], cards: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for card in cards {
         for (form, needle) in forms(card) {
@@ -68,7 +68,7 @@ fn search(world: &World, cards: &[String]) -> Vec<String> {
 }
 
 /// Files in which a canary stands at every place where a message might be tempted to repeat it.
-fn drop_canaries(world: &World, cards: &[String]) {
+pub(crate) fn drop_canaries(world: &World, cards: &[String]) {
     let file = |batch: &str| {
         CsvFile::new(batch).with(|file| {
             for (n, card) in cards.iter().enumerate() {

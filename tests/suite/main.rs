@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
 
 mod broken;
+mod check;
 mod commands;
+mod corpus;
 mod crash;
 mod envelopes;
 mod file;

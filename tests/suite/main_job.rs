@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::corpus::bad_records;
 use crate::file::{CsvFile, sha256_hex};
 use crate::pan::{self, pans};
 use crate::world::World;
@@ -78,36 +79,6 @@ fn good_records_come_out_registered_and_the_answers_balance() {
     let name = archived[0].file_name().unwrap().to_str().unwrap();
     assert!(name.ends_with(&format!("-{}", file.name())), "{name}");
     assert_eq!(fs::read(&archived[0]).unwrap(), sealed.as_bytes(), "the archive holds what was sent, sealed");
-}
-
-/// Reference, row without its reference, code, field and whether to send it again.
-fn bad_records() -> Vec<(&'static str, String, &'static str, &'static str, &'static str)> {
-    let pan = |n| pan::pan(pan::ACME, 2, n);
-    let bad = |record_ref, row: String, code, field, again| (record_ref, row, code, field, again);
-    vec![
-        bad("pan-missing", ",,EUR,".into(), "FIELD_MISSING", "pan", "true"),
-        bad("currency-missing", format!(",{},,", pan(1)), "FIELD_MISSING", "card_base_currency", "true"),
-        bad("action-unknown", format!("UPSERT,{},EUR,", pan(2)), "FIELD_INVALID", "action", "true"),
-        bad("delete-nothing", "DELETE,,,".into(), "FIELD_MISSING", "payment_card_id", "true"),
-        bad("mangled", ",5.23E+15,EUR,".into(), "PAN_MANGLED", "pan", "true"),
-        bad("spaced", ",2303 7700 0332 2342,EUR,".into(), "PAN_FORMAT", "pan", "true"),
-        bad("letters", ",23037700033223xy,EUR,".into(), "PAN_FORMAT", "pan", "true"),
-        bad("short", format!(",{},EUR,", &pan(3)[..15]), "PAN_LENGTH", "pan", "true"),
-        bad("long", format!(",{}000,EUR,", pan(3)), "PAN_LENGTH", "pan", "true"),
-        bad("luhn", format!(",{},EUR,", pan::wrong_check_digit(&pan(4))), "PAN_LUHN", "pan", "true"),
-        bad("currency-long", format!(",{},EURO,", pan(5)), "CURRENCY_INVALID", "card_base_currency", "true"),
-        bad("currency-dead", format!(",{},DEM,", pan(6)), "CURRENCY_INVALID", "card_base_currency", "true"),
-        bad("currency-off", format!(",{},GBP,", pan(7)), "CURRENCY_UNSUPPORTED", "card_base_currency", "true"),
-        bad("bin", format!(",{},EUR,", pan::pan(pan::NOBODY, 2, 0)), "BIN_UNSUPPORTED", "pan", "true"),
-        bad("twice", format!(",{},EUR,", pan(0)), "DUPLICATE_IN_FILE", "pan", "false"),
-        bad(
-            "gone",
-            "DELETE,,,01939d2e-5e00-8000-8000-000000000000".into(),
-            "NOT_REGISTERED",
-            "payment_card_id",
-            "false",
-        ),
-    ]
 }
 
 #[test]

@@ -2,72 +2,10 @@
 
 use std::fs;
 
+use crate::corpus::{refused_file as file, refused_texts as cases};
 use crate::file::{COLUMNS, CsvFile};
 use crate::pan;
 use crate::world::World;
-
-/// What is wrong, the plaintext, the code, and the line the ack must name (0: none asked for).
-struct Case {
-    what: &'static str,
-    text: Vec<u8>,
-    code: &'static str,
-    line: u64,
-}
-
-fn case(what: &'static str, text: impl Into<Vec<u8>>, code: &'static str, line: u64) -> Case {
-    Case { what, text: text.into(), code, line }
-}
-
-/// The cards of these files: a seed of their own, so that a later good file shows whether one was registered.
-fn file(what: &str) -> CsvFile {
-    CsvFile::good(what, 20, 3)
-}
-
-fn cases() -> Vec<Case> {
-    let control = |what: &'static str, code, change: &dyn Fn(&mut CsvFile)| {
-        case(what, file(what).with(|file| change(file)).text(), code, 0)
-    };
-    let text = |what: &str| file(what).text();
-    let cut = |what: &str, by: usize| {
-        let text = file(what).text();
-        text[..text.len() - by].to_owned()
-    };
-    let utf16 = |text: &str| {
-        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
-        units.flat_map(u16::to_le_bytes).collect::<Vec<u8>>()
-    };
-    let no_header = text("no-header").split_once('\n').unwrap().1.to_owned();
-    let mut latin1 = text("latin1").into_bytes();
-    let in_row = latin1.windows(3).position(|three| three == b"r-2").unwrap();
-    latin1[in_row + 2] = 0xe9;
-    vec![
-        case("empty", "", "FILE_EMPTY", 0),
-        case("no-header", no_header, "HEADER_MISSING", 0),
-        case("utf16", utf16(&text("utf16")), "ENCODING_INVALID", 0),
-        case("latin1", latin1, "ENCODING_INVALID", 0),
-        control("version", "VERSION_UNSUPPORTED", &|file| file.version = "2".into()),
-        control("other-issuer", "HEADER_MISMATCH", &|file| file.issuer = "OTHER".into()),
-        control("other-service", "HEADER_MISMATCH", &|file| file.service = "pan-lists".into()),
-        control("other-environment", "HEADER_MISMATCH", &|file| file.environment = "PROD".into()),
-        control("column-unknown", "COLUMN_UNKNOWN", &|file| {
-            file.columns = format!("{COLUMNS},colour");
-            file.rows.iter_mut().for_each(|row| row.push_str(",red"));
-        }),
-        control("column-missing", "COLUMN_MISSING", &|file| {
-            file.columns = "record_ref,card_base_currency".into();
-            file.rows = vec!["r-1,EUR".into()];
-        }),
-        case("too-few-cells", text("too-few-cells").replace("r-2,,", "r-2,"), "FORMAT_INVALID", 4),
-        case("empty-line", text("empty-line").replace("\nr-2,", "\n\nr-2,"), "FORMAT_INVALID", 4),
-        case("long-line", text("long-line").replace("r-2", &"r".repeat(70_000)), "FORMAT_INVALID", 4),
-        case("no-trailer", file("no-trailer").untrailed(), "TRAILER_MISSING", 0),
-        case("cut-in-row", cut("cut-in-row", 100), "TRAILER_MISSING", 0),
-        control("count-high", "COUNT_MISMATCH", &|file| file.count = Some("4".into())),
-        control("count-low", "COUNT_MISMATCH", &|file| file.count = Some("2".into())),
-        control("digest", "DIGEST_MISMATCH", &|file| file.digest = Some("0".repeat(64))),
-        case("changed", text("changed").replace("r-2,", "r-9,"), "DIGEST_MISMATCH", 0),
-    ]
-}
 
 #[test]
 fn each_file_level_fault_has_its_code_and_an_ack_and_registers_nothing() {

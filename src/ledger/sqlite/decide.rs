@@ -1,6 +1,6 @@
 //! Whether a proven file is accepted (`files.md` §1.4), in one transaction guarded by unique rows.
 
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 
 use crate::ledger::{AuditEvent, Candidate, Decided, LedgerError, SequenceRule, batch_sequence};
 use crate::model::{BatchKey, FileNo};
@@ -19,39 +19,30 @@ impl SqliteLedger {
         Ok(decided)
     }
 
+    /// The same without writing anything, beside whoever writes.
+    pub(super) async fn foresee_file(&self, candidate: &Candidate) -> Result<Decided, LedgerError> {
+        let mut reader = self.readers.acquire().await?;
+        let issuer = self.issuer_if_known(&mut reader, &candidate.issuer).await?;
+        Ok(turned_away(&mut reader, issuer, candidate).await?.unwrap_or(Decided::Accepted))
+    }
+
     async fn weigh(&self, write: &mut Write<'_>, candidate: &Candidate) -> Result<Decided, LedgerError> {
         let issuer = self.issuer(write, &candidate.issuer).await?;
-        if let Some(key) = &candidate.key
-            && let Some(seen) = seen_before(write, issuer, key, candidate).await?
-        {
-            return Ok(seen);
+        if let Some(why) = turned_away(write.on()?, Some(issuer), candidate).await? {
+            return Ok(why);
         }
         let mut next_sequence = None;
-        if candidate.sequence != SequenceRule::Off {
-            let given = candidate.key.as_ref().and_then(|key| key.sequence);
-            let last = sqlx::query("SELECT last FROM feed_sequence WHERE feed = ?")
-                .bind(&candidate.feed)
-                .fetch_optional(write.on()?)
-                .await?;
-            let last = last.map(|row| row.try_get::<i64, _>(0)).transpose()?.and_then(|last| u64::try_from(last).ok());
-            if let (Some(last), Some(given)) = (last, given) {
-                if given <= last {
-                    return Ok(Decided::SequenceOld(last + 1));
-                }
-                if candidate.sequence == SequenceRule::Gapless && given > last + 1 {
-                    return Ok(Decided::SequenceGap(last + 1));
-                }
-            }
-            if let Some(given) = given {
-                sqlx::query(
-                    "INSERT INTO feed_sequence (feed, last) VALUES (?, ?) ON CONFLICT (feed) DO UPDATE SET last = excluded.last",
-                )
-                .bind(&candidate.feed)
-                .bind(stored(given))
-                .execute(write.on()?)
-                .await?;
-                next_sequence = Some(given + 1);
-            }
+        if candidate.sequence != SequenceRule::Off
+            && let Some(given) = candidate.key.as_ref().and_then(|key| key.sequence)
+        {
+            sqlx::query(
+                "INSERT INTO feed_sequence (feed, last) VALUES (?, ?) ON CONFLICT (feed) DO UPDATE SET last = excluded.last",
+            )
+            .bind(&candidate.feed)
+            .bind(stored(given))
+            .execute(write.on()?)
+            .await?;
+            next_sequence = Some(given + 1);
         }
         if let Some(key) = &candidate.key {
             remember(write, issuer, key, candidate).await?;
@@ -78,9 +69,38 @@ impl SqliteLedger {
     }
 }
 
+/// Why a file is not accepted, if it is not. An issuer without a number has sent nothing yet.
+async fn turned_away(
+    reader: &mut SqliteConnection,
+    issuer: Option<i64>,
+    candidate: &Candidate,
+) -> Result<Option<Decided>, LedgerError> {
+    if let (Some(issuer), Some(key)) = (issuer, &candidate.key)
+        && let Some(seen) = seen_before(reader, issuer, key, candidate).await?
+    {
+        return Ok(Some(seen));
+    }
+    if candidate.sequence == SequenceRule::Off {
+        return Ok(None);
+    }
+    let last = sqlx::query("SELECT last FROM feed_sequence WHERE feed = ?")
+        .bind(&candidate.feed)
+        .fetch_optional(reader)
+        .await?;
+    let last = last.map(|row| row.try_get::<i64, _>(0)).transpose()?.and_then(|last| u64::try_from(last).ok());
+    let given = candidate.key.as_ref().and_then(|key| key.sequence);
+    Ok(match (last, given) {
+        (Some(last), Some(given)) if given <= last => Some(Decided::SequenceOld(last + 1)),
+        (Some(last), Some(given)) if candidate.sequence == SequenceRule::Gapless && given > last + 1 => {
+            Some(Decided::SequenceGap(last + 1))
+        }
+        _ => None,
+    })
+}
+
 /// The rows of the table of §1.4 that turn a file away.
 async fn seen_before(
-    write: &mut Write<'_>,
+    reader: &mut SqliteConnection,
     issuer: i64,
     key: &BatchKey,
     candidate: &Candidate,
@@ -93,7 +113,7 @@ async fn seen_before(
     .bind(key.service.as_str())
     .bind(&key.batch_id)
     .bind(batch_sequence(key))
-    .fetch_optional(write.on()?)
+    .fetch_optional(&mut *reader)
     .await?;
     if let Some(row) = same_key {
         let digest: Vec<u8> = row.try_get(0)?;
@@ -115,7 +135,7 @@ async fn seen_before(
     .bind(issuer)
     .bind(key.service.as_str())
     .bind(&candidate.content_digest[..])
-    .fetch_optional(write.on()?)
+    .fetch_optional(&mut *reader)
     .await?;
     Ok(same_content.map(|row| row.try_get(0)).transpose()?.map(Decided::DuplicateContent))
 }

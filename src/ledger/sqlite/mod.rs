@@ -25,6 +25,7 @@ use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::model::{FileNo, FileRecord, RecordRow, State, Timestamp};
+use crate::services::payment_cards::{Ask, Register};
 use crate::vault::{CHECK_BYTES, KeyPurpose, WrappedKey};
 
 use super::{
@@ -97,6 +98,16 @@ impl SqliteLedger {
         sqlx::query("INSERT INTO issuer (id) VALUES (?) ON CONFLICT DO NOTHING").bind(id).execute(write.on()?).await?;
         // Not remembered yet: this transaction may still be undone.
         Ok(sqlx::query("SELECT no FROM issuer WHERE id = ?").bind(id).fetch_one(write.on()?).await?.try_get(0)?)
+    }
+
+    /// The same for who must not write: `None` for an issuer that was never seen.
+    pub(super) async fn issuer_if_known(
+        &self,
+        reader: &mut SqliteConnection,
+        id: &str,
+    ) -> Result<Option<i64>, LedgerError> {
+        let row = sqlx::query("SELECT no FROM issuer WHERE id = ?").bind(id).fetch_optional(reader).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     fn known_issuer(&self, id: &str) -> Option<i64> {
@@ -220,6 +231,18 @@ impl Ledger for SqliteLedger {
 
     async fn decide(&self, candidate: &Candidate) -> Result<Decided, LedgerError> {
         self.decide_file(candidate).await
+    }
+
+    async fn foresee(&self, candidate: &Candidate) -> Result<Decided, LedgerError> {
+        self.foresee_file(candidate).await
+    }
+
+    async fn payment_cards(&self, issuer: &str, asks: &[&Ask]) -> Result<Register, LedgerError> {
+        let mut reader = self.readers.acquire().await?;
+        match self.issuer_if_known(&mut reader, issuer).await? {
+            Some(issuer) => payment_cards::read(&mut reader, issuer, asks.iter().copied()).await,
+            None => Ok(Register::default()),
+        }
     }
 
     async fn refuse(&self, no: FileNo, refused: &Refused, next_sequence: Option<u64>) -> Result<(), LedgerError> {

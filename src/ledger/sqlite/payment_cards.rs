@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::ledger::LedgerError;
 use crate::model::{FileNo, Masked};
@@ -38,7 +38,7 @@ pub(super) async fn apply(
         let plain = !asks.iter().any(|(_, ask)| matches!(ask, Ask::Delete(_)));
         let left = if plain { insert_outright(write, no, issuer, asks, &mut settled).await? } else { asks };
         if !left.is_empty() {
-            let register = read(write, issuer, left.iter().map(|(_, ask)| *ask)).await?;
+            let register = read(write.on()?, issuer, left.iter().map(|(_, ask)| *ask)).await?;
             let (changes, difference) = fold(no, &register, left.iter().map(|(_, ask)| *ask));
             settled.extend(left.iter().map(|(place, _)| *place).zip(changes));
             write_difference(write, no, issuer, &difference).await?;
@@ -153,7 +153,11 @@ const HOLDING: &str = "SELECT vault_card.fingerprint, vault_card.pan_id, digits,
      FROM vault_card LEFT JOIN payment_card ON payment_card.pan_id = vault_card.pan_id";
 
 /// Reads what the asks touch.
-async fn read(write: &mut Write<'_>, issuer: i64, asks: impl Iterator<Item = &Ask>) -> Result<Register, LedgerError> {
+pub(super) async fn read(
+    reader: &mut SqliteConnection,
+    issuer: i64,
+    asks: impl Iterator<Item = &Ask>,
+) -> Result<Register, LedgerError> {
     let mut fingerprints: Vec<Fingerprint> = Vec::new();
     let mut ids: Vec<CardId> = Vec::new();
     for ask in asks {
@@ -174,7 +178,7 @@ async fn read(write: &mut Write<'_>, issuer: i64, asks: impl Iterator<Item = &As
             for key in part {
                 select = select.bind(key.to_vec());
             }
-            for row in select.fetch_all(write.on()?).await? {
+            for row in select.fetch_all(&mut *reader).await? {
                 let fingerprint = fingerprint(row.try_get(0)?)?;
                 let id: Option<&[u8]> = row.try_get(5)?;
                 let card = match id {

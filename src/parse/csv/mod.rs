@@ -6,5 +6,6 @@ pub(super) mod cutter;
 pub(super) mod digests;
 pub(super) mod fields;
 pub(super) mod lines;
+pub(super) mod spans;
 pub(super) mod structure;
 pub(super) mod survey;

@@ -11,6 +11,7 @@ use crate::open::Opened;
 use crate::parse::Proven;
 
 use super::super::answer;
+use super::super::grounds;
 use super::super::patience::{Trouble, blocking, patiently};
 use super::super::proof::{self, Proof, Rules};
 use super::super::site::{Issuer, Settings, Setup, Site};
@@ -107,7 +108,7 @@ fn prove(
     let refused = |refusal| Ok(Proof::Refused { refusal, envelope: None, key_id: None, header: None });
     let copy = copy_path(site, record.no);
     let Some(sha256) = record.sha256.as_deref() else {
-        return refused(proof::too_large(setup.limits.file_bytes_max));
+        return refused(grounds::too_large(setup.limits.file_bytes_max));
     };
     match std::fs::symlink_metadata(&copy) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Trouble::CopyGone),
@@ -117,7 +118,7 @@ fn prove(
         return Err(Trouble::Hold("the copy in the work directory is not what was claimed".into()));
     }
     let Some(feed) = record.feed.as_deref().and_then(|name| issuer.feed(name)) else {
-        return refused(proof::feed_unknown(several));
+        return refused(grounds::feed_unknown(several));
     };
     let rules = Rules::of_feed(&issuer.id, feed, &setup.limits);
     proof::prove(

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::ledger::{Candidate, Decided, Refused, SequenceRule};
-use crate::model::{BatchKey, Code, Refusal, State, Timestamp};
+use crate::ledger::{Candidate, Decided, Refused};
+use crate::model::{BatchKey, Refusal, State, Timestamp};
 use crate::parse::Controls;
 use crate::telemetry;
 
+use super::super::grounds::{self, TurnedAway};
 use super::super::patience::{Trouble, patiently};
 use super::super::site::{Feed, Settings};
 use super::{Next, Story, Waiting};
@@ -38,11 +39,8 @@ impl Story {
             duplicate_of,
             at: site.clock.now(),
         };
-        if feed.sequence != SequenceRule::Off && candidate.key.as_ref().is_none_or(|key| key.sequence.is_none()) {
-            let why = "the file has no sequence number; this feed expects one in every header";
-            return self
-                .refuse(&waiting.arrival, refused(Refusal::new(Code::HeaderMismatch, why).at(1), None), None)
-                .await;
+        if let Some(refusal) = grounds::sequence_missing(&candidate) {
+            return self.refuse(&waiting.arrival, refused(refusal, None), None).await;
         }
         let decided = patiently!(self.site.stop, {
             // The answer to an earlier try may have been lost on the way.
@@ -51,42 +49,22 @@ impl Story {
             }
             Ok(site.ledger.decide(&candidate).await?)
         })?;
-        let (refusal, duplicate_of, next_sequence) = match decided {
-            Decided::Accepted => {
+        if let Decided::SequenceGap(expected) = decided {
+            let until = record.received_at.after(feed.sequence_wait);
+            if site.clock.now() < until {
+                return self.wait(waiting, expected, until).await;
+            }
+        }
+        match grounds::turned_away(decided) {
+            None => {
                 waiting.arrival.record = patiently!(self.site.stop, Ok(site.ledger.file(candidate.no).await?))?;
                 telemetry::file_accepted(candidate.no, &waiting.arrival.record.name, &feed.name, candidate.records);
-                return self.accepted(&waiting.arrival, waiting.opened, waiting.proven).await;
+                self.accepted(&waiting.arrival, waiting.opened, waiting.proven).await
             }
-            Decided::SequenceGap(expected) => {
-                let until = record.received_at.after(feed.sequence_wait);
-                if site.clock.now() < until {
-                    return self.wait(waiting, expected, until).await;
-                }
-                let why = format!("the file's sequence number leaves a gap; {expected} is expected next");
-                (Refusal::new(Code::SequenceGap, why).at(1), None, Some(expected))
+            Some(TurnedAway { refusal, duplicate_of, next_sequence }) => {
+                self.refuse(&waiting.arrival, refused(refusal, duplicate_of), next_sequence).await
             }
-            Decided::SequenceOld(expected) => {
-                let why = format!("the file's sequence number was passed already; {expected} or more is expected");
-                (Refusal::new(Code::SequenceOld, why).at(1), None, Some(expected))
-            }
-            Decided::Duplicate(first) => {
-                let why = "the file was received before, with the same content; its answers are delivered again";
-                (Refusal::new(Code::DuplicateFile, why), Some(first), None)
-            }
-            Decided::BatchReused(first) => {
-                let why = format!(
-                    "batch id and sequence were used before by {first} with other content; each file needs its own"
-                );
-                (Refusal::new(Code::BatchReused, why).at(1), None, None)
-            }
-            Decided::DuplicateContent(first) => {
-                let why = format!(
-                    "the records are those of {first} under another batch id or sequence; an operator can release the file"
-                );
-                (Refusal::new(Code::DuplicateContent, why), None, None)
-            }
-        };
-        self.refuse(&waiting.arrival, refused(refusal, duplicate_of), next_sequence).await
+        }
     }
 
     pub(super) async fn wait(&self, mut waiting: Waiting, expected: u64, until: Timestamp) -> Result<Next, Trouble> {

@@ -14,6 +14,7 @@ use crate::vault::Nonces;
 
 use super::super::Fatal;
 use super::super::answer;
+use super::super::grounds::Accepted;
 use super::super::patience::{Trouble, chain, patiently};
 use super::super::site::{Issuer, Progress, Settings};
 use super::{Arrival, Next, Story};
@@ -80,7 +81,7 @@ impl Story {
             nonces,
         };
         Progress::add(&site.progress.records_accepted, proven.records.saturating_sub(standing.tally.records()));
-        Ok(register::register(job, site.register, &*site.ledger, &Watching(&site.progress), &site.stop).await?)
+        Ok(register::register(job, site.register, &site.ledger, &Watching(&site.progress), &site.stop).await?)
     }
 
     /// What its records are judged against: what was fixed when it was accepted.
@@ -102,23 +103,18 @@ impl Story {
                 .map_err(|_| Trouble::Hold("the account ranges kept with the file do not parse".into()))?;
             Arc::new(parsed)
         };
-        // The batch key names a file for good; where there is none, its records do.
-        let (created, key) = match &record.header {
-            Some(header) => {
-                let sequence = header.sequence().map_or(String::new(), |sequence| sequence.to_string());
-                (header.created, format!("batch|{}|{sequence}", header.batch_id).into_bytes())
-            }
-            None => (record.received_at, [&b"digest|"[..], digest].concat()),
-        };
-        let scope: [&[u8]; 3] = [issuer.id.as_bytes(), settings.service.as_str().as_bytes(), &key];
-        Ok(Judge {
+        Ok(Accepted {
+            no: record.no,
+            issuer: &issuer.id,
             service,
-            file: record.no,
-            keys: Arc::clone(&issuer.keys),
-            ids: issuer.keys.id_maker(&scope, created.0),
-            ranges: ranges.for_issuer(&issuer.id, settings.service),
-            currencies: settings.currencies.clone().map(Into::into),
-        })
+            header: record.header.as_ref(),
+            received_at: record.received_at,
+            content_digest: digest,
+            keys: &issuer.keys,
+            ranges: &ranges,
+            currencies: settings.currencies.as_deref(),
+        }
+        .judge())
     }
 
     /// Reports, then the summary, then done.

@@ -5,6 +5,7 @@
 //! a call) and `services.md` §1.
 
 mod fold;
+mod overlay;
 mod rules;
 
 use crate::model::{Cells, Columns, Masked, RecordRow, ServiceName, View};
@@ -13,6 +14,7 @@ use crate::vault::{Fingerprint, SealedPan, uuid_text};
 use super::Definition;
 
 pub use fold::{Card, Change, Difference, Holding, Register, fold, settle};
+pub use overlay::Overlay;
 
 /// The service, as the pipeline knows it.
 pub const DEFINITION: Definition = Definition {

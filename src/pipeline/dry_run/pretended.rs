@@ -1,0 +1,136 @@
+//! Where a dry run's chunks end: decided as the ledger would decide them, shown, and forgotten.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use crate::ledger::{Group, Ledger, LedgerError};
+use crate::model::{Code, FileNo, Outcome, RecordRow, Tally, View};
+use crate::parse::Layout;
+use crate::register::{Destination, Stop};
+use crate::services::payment_cards::{Ask, Overlay, Register, settle};
+use crate::services::{Effects, PreparedChunk};
+use crate::vault::IdMaker;
+
+use super::excerpt::{Excerpt, Lines};
+use super::{CannotForesee, Finding, Findings};
+
+pub(super) struct Pretended<'a> {
+    ledger: Option<Arc<dyn Ledger>>,
+    issuer: &'a str,
+    view: View,
+    layout: Arc<Layout>,
+    stop: Stop,
+    state: Mutex<State<'a>>,
+}
+
+/// What the groups so far have come to.
+struct State<'a> {
+    overlay: Overlay,
+    chunks: u64,
+    tally: Tally,
+    codes: BTreeMap<Code, u64>,
+    lines: Lines,
+    findings: &'a mut dyn Findings,
+    failed: Option<String>,
+}
+
+impl<'a> Pretended<'a> {
+    pub(super) fn new(
+        ledger: Option<Arc<dyn Ledger>>,
+        (file, issuer, ids): (FileNo, &'a str, IdMaker),
+        (view, layout): (View, Arc<Layout>),
+        (lines, findings): (Lines, &'a mut dyn Findings),
+        stop: Stop,
+    ) -> Self {
+        let state = State {
+            overlay: Overlay::new(file, ids),
+            chunks: 0,
+            tally: Tally::default(),
+            codes: BTreeMap::new(),
+            lines,
+            findings,
+            failed: None,
+        };
+        Self { ledger, issuer, view, layout, stop, state: Mutex::new(state) }
+    }
+
+    /// The tally, once all chunks have come.
+    pub(super) fn finish(self) -> Result<(Tally, BTreeMap<Code, u64>), CannotForesee> {
+        let State { tally, codes, failed, .. } = self.state.into_inner();
+        failed.map_or(Ok((tally, codes)), |why| Err(CannotForesee(why)))
+    }
+
+    /// Decides what depends on the register.
+    async fn decide(&self, overlay: &mut Overlay, chunks: &mut [PreparedChunk]) -> Result<(), LedgerError> {
+        let asks: Vec<((usize, usize), &Ask)> = chunks
+            .iter()
+            .enumerate()
+            .flat_map(|(chunk, prepared)| {
+                let Effects::PaymentCards(effects) = &prepared.effects;
+                effects.iter().map(move |effect| ((chunk, effect.position), &effect.ask))
+            })
+            .collect();
+        let places: Vec<(usize, usize)> = asks.iter().map(|(place, _)| *place).collect();
+        let asks: Vec<&Ask> = asks.into_iter().map(|(_, ask)| ask).collect();
+        let register = match &self.ledger {
+            Some(ledger) => ledger.payment_cards(self.issuer, &asks).await?,
+            None => Register::default(),
+        };
+        let changes = overlay.decide(register, &asks);
+        for ((chunk, position), change) in places.into_iter().zip(changes) {
+            if let Some(row) = chunks[chunk].rows.get_mut(position) {
+                settle(row, change);
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&self, state: &mut State<'a>, row: &RecordRow) -> std::io::Result<()> {
+        let text = state.lines.at(row.line);
+        for failure in &row.failures {
+            let excerpt = text.as_ref().map(|text| {
+                let cells = self.layout.cells_of(text);
+                Excerpt::of_record(text, &cells, self.view.field_names, row, failure.field)
+            });
+            state.findings.found(&Finding::of_record(row, *failure, self.view, excerpt))?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Destination for Pretended<'_> {
+    async fn commit(&self, group: Group<'_>) -> Result<(), LedgerError> {
+        let mut state = self.state.lock().await;
+        if state.failed.is_some() {
+            return Ok(());
+        }
+        if let Err(error) = self.decide(&mut state.overlay, group.chunks).await {
+            state.failed = Some(format!("store: {}", super::chain(&error)));
+            return Err(error);
+        }
+        for row in group.chunks.iter().flat_map(|chunk| &chunk.rows) {
+            state.tally.count(row.outcome);
+            if let Some(code) = row.code() {
+                *state.codes.entry(code).or_default() += 1;
+            }
+            // What is registered already is counted, not found fault with: no report lists it as an error either.
+            if row.outcome == Outcome::Rejected
+                && let Err(error) = self.show(&mut state, row)
+            {
+                state.failed = Some(error.to_string());
+                self.stop.say();
+                return Ok(());
+            }
+        }
+        state.chunks += group.chunks.len() as u64;
+        Ok(())
+    }
+
+    async fn chunks(&self, _no: FileNo) -> Result<u64, LedgerError> {
+        Ok(self.state.lock().await.chunks)
+    }
+}
