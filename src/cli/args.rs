@@ -5,10 +5,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::Clock;
+use crate::model::{Clock, Timestamp};
 use crate::open::KeyType;
+
+use super::files;
+use super::reading::Called;
 
 /// Takes issuers' sealed card files whole or not at all, registers their records, and accounts for every one.
 #[derive(Parser)]
@@ -95,6 +98,40 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List the files that came, oldest first, beside a running daemon or without one
+    Files {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Only those received on this day (UTC)
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = files::day)]
+        date: Option<Timestamp>,
+        /// Only those at this step, or with this decision (ACCEPTED, REFUSED, DUPLICATE) at whatever step
+        #[arg(long, value_parser = files::stand)]
+        state: Option<files::Stand>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show all that is known of one file
+    Show {
+        #[command(flatten)]
+        which: Which,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a file's records, each with its outcome, what is wrong with it and what to do
+    Records {
+        #[command(flatten)]
+        which: Which,
+        /// Only those that were rejected
+        #[arg(long)]
+        rejected: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what a code means, where it comes from, what to do, and whose move it is
     Explain {
         /// A code of an ack, recon or errors file
@@ -109,6 +146,25 @@ pub(super) enum Command {
     /// Check the configuration, or show an example
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// Which file a command is about.
+#[derive(Args)]
+pub(super) struct Which {
+    /// The file: its id, its name or its stem; of a name that came several times the newest
+    file: String,
+    /// The configuration
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: PathBuf,
+    /// The file's issuer, where several have a file of that name
+    #[arg(long, value_name = "ID")]
+    issuer: Option<String>,
+}
+
+impl Which {
+    pub(super) fn called(&self) -> Called<'_> {
+        Called { words: &self.file, issuer: self.issuer.as_deref() }
+    }
 }
 
 #[derive(Subcommand)]

@@ -53,6 +53,7 @@ impl From<LedgerError> for Unfit {
             LedgerError::Held(_) => ExitCode::Held,
             LedgerError::Newer(_) | LedgerError::Pinned { .. } | LedgerError::Unsafe(_) => ExitCode::Usage,
             LedgerError::Database(_)
+            | LedgerError::Older
             | LedgerError::Migration(_)
             | LedgerError::Damaged(_)
             | LedgerError::Inconsistent(_)

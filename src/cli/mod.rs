@@ -1,12 +1,16 @@
 //! The command line. Data goes to stdout, words to stderr.
 
+mod account;
 mod args;
 mod assemble;
 mod check;
 mod config;
 mod demo;
 mod explain;
+mod files;
 mod keys;
+mod reading;
+mod records;
 mod reload;
 mod run;
 mod seal;
@@ -78,6 +82,9 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
         Command::Seal { file, to, envelope: Envelope::Jwe, out } => seal::seal(&file, &to, out.as_deref()),
         Command::Unseal { file, key, out } => seal::unseal(&file, &key, out.as_deref()),
         Command::Status { config, json } => status::status(&config, json),
+        Command::Files { config, date, state, json } => files::files(&config, &files::Wanted { date, state }, json),
+        Command::Show { which, json } => files::show(&which.config, which.called(), json),
+        Command::Records { which, rejected, json } => records::records(&which.config, which.called(), rejected, json),
         Command::Explain { code, json } => Ok(explain::explain(&code, json)),
         Command::Keys(Keys::New(NewKey::Kek { out })) => keys::new_kek(&out).map(|()| ExitCode::Ok),
         Command::Keys(Keys::New(NewKey::Envelope { kid, key_type, out })) => {

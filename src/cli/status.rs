@@ -1,133 +1,81 @@
-//! `nightdrop status`: the store's figures, read beside a running daemon or without one.
+//! `nightdrop status`: what an operator wants to know at night, read beside a running daemon or without one.
 
+use std::io::Write;
 use std::path::Path;
 
-use anyhow::anyhow;
-use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::ledger::sqlite;
-use crate::ledger::{Ledger, Overview};
-use crate::model::{FileRecord, State, Tally, Timestamp};
+use crate::ledger::{Account, Ledger, Overview};
+use crate::model::State;
 
 use super::ExitCode;
+use super::account::{File, table};
+use super::reading::{Out, read};
 
 /// Files shown beside those with work left.
 const NEWEST: u32 = 20;
 
 #[derive(Serialize)]
-struct Shown {
+struct Shown<'a> {
     running: bool,
     store: String,
-    counts: Vec<Count>,
-    files: Vec<File>,
+    counts: Vec<Count<'a>>,
+    feeds: Vec<Feed<'a>>,
+    files: Vec<File<'a>>,
 }
 
 #[derive(Serialize)]
-struct Count {
+struct Count<'a> {
     state: &'static str,
-    decision: Option<String>,
+    decision: Option<&'a str>,
     files: u64,
 }
 
-/// The names are those of `files --json` in the contract.
 #[derive(Serialize)]
-struct File {
-    id: String,
-    name: String,
-    stem: String,
-    feed: Option<String>,
-    issuer: String,
-    service: Option<&'static str>,
-    state: &'static str,
-    decision: Option<&'static str>,
-    code: Option<&'static str>,
-    records: Option<u64>,
-    outcomes: Outcomes,
-    received_at: Timestamp8601,
-    done_at: Option<Timestamp8601>,
+struct Feed<'a> {
+    feed: &'a str,
+    last_accepted_at: String,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Outcomes {
-    registered: u64,
-    already_registered: u64,
-    deregistered: u64,
-    enrolled: u64,
-    rejected: u64,
+pub(super) fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let mut out = Out::new();
+    let shown = read(config, async |store| {
+        let running = sqlite::held_by_another(&store.path);
+        let overview = store.ledger.overview(NEWEST).await?;
+        if json {
+            serde_json::to_writer_pretty(&mut out, &shown(running, &store.path, &overview))
+                .map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        } else {
+            print(running, &store.path, &overview, &mut out)?;
+        }
+        Ok(ExitCode::Ok)
+    });
+    out.end(shown.map(|done| done.unwrap_or_else(|code| code)))
 }
 
-struct Timestamp8601(Timestamp);
-
-impl Serialize for Timestamp8601 {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&self.0)
-    }
-}
-
-pub(super) fn status(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let config = match super::load(file) {
-        Ok(config) => config,
-        Err(code) => return Ok(code),
-    };
-    let path = &config.store.path;
-    let running = sqlite::held_by_another(path);
-    if !path.exists() {
-        return Err(anyhow!("there is no store at {} yet; `nightdrop run` makes it", path.display()));
-    }
-    let overview = super::runtime()?.block_on(async {
-        let ledger = sqlite::open_read_only(path).await?;
-        ledger.overview(NEWEST).await
-    })?;
-    if json {
-        println!("{}", serde_json::to_string_pretty(&shown(running, path, overview))?);
-    } else {
-        print(running, path, &overview);
-    }
-    Ok(ExitCode::Ok)
-}
-
-fn shown(running: bool, store: &Path, overview: Overview) -> Shown {
+fn shown<'a>(running: bool, store: &Path, overview: &'a Overview) -> Shown<'a> {
     Shown {
         running,
         store: store.display().to_string(),
         counts: overview
             .counts
-            .into_iter()
-            .map(|(state, decision, files)| Count { state: state.as_str(), decision, files })
+            .iter()
+            .map(|(state, decision, files)| Count {
+                state: state.as_str(),
+                decision: decision.as_deref(),
+                files: *files,
+            })
             .collect(),
-        files: overview.files.iter().map(|(record, tally)| shown_file(record, tally)).collect(),
+        feeds: overview.feeds.iter().map(|(feed, at)| Feed { feed, last_accepted_at: at.to_string() }).collect(),
+        files: overview.files.iter().map(File::of).collect(),
     }
 }
 
-fn shown_file(record: &FileRecord, tally: &Tally) -> File {
-    File {
-        id: record.no.to_string(),
-        name: record.name.clone(),
-        stem: record.stem.clone(),
-        feed: record.feed.clone(),
-        issuer: record.issuer.clone(),
-        service: record.service.map(|service| service.as_str()),
-        state: record.state.as_str(),
-        decision: record.decision.map(|decision| decision.as_str()),
-        code: record.code.map(|code| code.as_str()),
-        records: record.records,
-        outcomes: Outcomes {
-            registered: tally.registered,
-            already_registered: tally.already_registered,
-            deregistered: tally.deregistered,
-            enrolled: tally.enrolled,
-            rejected: tally.rejected,
-        },
-        received_at: Timestamp8601(record.received_at),
-        done_at: record.done_at.map(Timestamp8601),
-    }
-}
-
-fn print(running: bool, store: &Path, overview: &Overview) {
+fn print(running: bool, store: &Path, overview: &Overview, out: &mut impl Write) -> anyhow::Result<()> {
     let daemon = if running { "running" } else { "not running" };
-    println!("daemon: {daemon}    store: {}", store.display());
+    writeln!(out, "daemon: {daemon}    store: {}", store.display())?;
     let counts: Vec<String> = overview
         .counts
         .iter()
@@ -136,46 +84,35 @@ fn print(running: bool, store: &Path, overview: &Overview) {
             _ => format!("{files} {}", state.as_str()),
         })
         .collect();
-    println!("files: {}", if counts.is_empty() { "none yet".to_owned() } else { counts.join(", ") });
-    if !overview.files.is_empty() {
-        println!("{}", table(overview.files.iter()));
+    writeln!(out, "files: {}", if counts.is_empty() { "none yet".to_owned() } else { counts.join(", ") })?;
+    for (feed, at) in &overview.feeds {
+        writeln!(out, "feed {feed}: last accepted {at}")?;
     }
-}
-
-/// Files and outcomes, as `status` and the demo show them.
-pub(super) fn table<'a>(files: impl Iterator<Item = &'a (FileRecord, Tally)>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header([
-        "file",
-        "state",
-        "decision",
-        "code",
-        "records",
-        "registered",
-        "already",
-        "deregistered",
-        "rejected",
-    ]);
-    for (record, tally) in files {
-        let known = record.records.is_some();
-        let figure = |figure: u64| if known { figure.to_string() } else { String::new() };
-        table.add_row([
-            record.name.clone(),
-            record.state.as_str().to_owned(),
-            record.decision.map_or(String::new(), |decision| decision.as_str().to_owned()),
-            record.code.map_or(String::new(), |code| code.as_str().to_owned()),
-            record.records.map_or(String::new(), |records| records.to_string()),
-            figure(tally.registered),
-            figure(tally.already_registered),
-            figure(tally.deregistered),
-            figure(tally.rejected),
-        ]);
-    }
-    for index in 4..=8 {
-        if let Some(column) = table.column_mut(index) {
-            column.set_cell_alignment(CellAlignment::Right);
+    for account in &overview.files {
+        if let Some(line) = in_hand(account) {
+            writeln!(out, "{line}")?;
         }
     }
-    table
+    if !overview.files.is_empty() {
+        writeln!(out, "{}", table(&overview.files))?;
+    }
+    Ok(())
+}
+
+/// What there is to say of a file that is not done.
+fn in_hand(Account { record, tally, .. }: &Account) -> Option<String> {
+    let (no, name) = (record.no, &record.name);
+    match record.state {
+        State::Done => None,
+        State::Held => {
+            let why = record.held_why.as_deref().unwrap_or("the log says why");
+            Some(format!("held: {no} {name}: {why}"))
+        }
+        State::Waiting => Some(format!("waiting: {no} {name}: for the missing sequence")),
+        State::Registering => {
+            let (done, all) = (tally.records(), record.records.unwrap_or(0));
+            Some(format!("registering: {no} {name}: {done} of {all} records"))
+        }
+        state => Some(format!("{}: {no} {name}", state.as_str().to_lowercase())),
+    }
 }

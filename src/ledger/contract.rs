@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::model::{
-    BatchKey, EnvelopeKind, Environment, FileNo, FileRecord, Header, RecordRow, Refusal, ServiceName, State, Tally,
-    Timestamp,
+    BatchKey, Decision, EnvelopeKind, Environment, FileNo, FileRecord, Header, Outbound, RecordRow, Refusal,
+    ServiceName, State, Tally, Timestamp,
 };
 use crate::services::PreparedChunk;
 use crate::services::payment_cards::{Ask, Register};
@@ -139,13 +139,37 @@ pub struct Standing {
     pub identity: String,
 }
 
+/// A file with all that became of it so far.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The file.
+    pub record: FileRecord,
+    /// Its records committed so far.
+    pub tally: Tally,
+    /// Every file that went out for it.
+    pub outbound: Vec<Outbound>,
+}
+
+/// Which files a reader asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Received at or after the first and before the second.
+    pub received: Option<(Timestamp, Timestamp)>,
+    /// In this state.
+    pub state: Option<State>,
+    /// Decided so.
+    pub decision: Option<Decision>,
+}
+
 /// What `nightdrop status` shows of the store.
 #[derive(Clone, Debug)]
 pub struct Overview {
     /// Files by state and decision.
     pub counts: Vec<(State, Option<String>, u64)>,
     /// Files with work left, and the newest ones.
-    pub files: Vec<(FileRecord, Tally)>,
+    pub files: Vec<Account>,
+    /// Each feed that ever had a file accepted, and when it had its last.
+    pub feeds: Vec<(String, Timestamp)>,
 }
 
 /// What a version of reference data is of.
@@ -198,6 +222,15 @@ pub trait Ledger: Send + Sync {
     async fn advance(&self, no: FileNo, from: &[State], to: State, at: Timestamp) -> Result<(), LedgerError>;
     /// A file waits for an operator, wherever it stands; one that is HELD already stays as it is.
     async fn hold(&self, no: FileNo, why: &str, at: Timestamp) -> Result<(), LedgerError>;
+    /// The same, with the list of what goes out for the file.
+    async fn advance_with_outbound(
+        &self,
+        no: FileNo,
+        from: &[State],
+        to: State,
+        at: Timestamp,
+        outbound: &[Outbound],
+    ) -> Result<(), LedgerError>;
     /// Where a file's registration stands.
     async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError>;
     /// Commits chunks with everything they register, in one transaction.
@@ -217,6 +250,12 @@ pub trait Ledger: Send + Sync {
     /// What the trail tells of a file.
     async fn audit_of(&self, no: FileNo) -> Result<Vec<AuditRow>, LedgerError>;
 
+    /// The files that an operator may mean by `words` (an arrival's number, a name or a stem), the newest first.
+    async fn find(&self, words: &str) -> Result<Vec<FileRecord>, LedgerError>;
+    /// One file's account.
+    async fn account(&self, no: FileNo) -> Result<Account, LedgerError>;
+    /// The accounts of selected files with numbers above `after`, at most `count`, by number.
+    async fn accounts(&self, of: &Selection, after: FileNo, count: u32) -> Result<Vec<Account>, LedgerError>;
     /// The figures for `status`.
     async fn overview(&self, newest: u32) -> Result<Overview, LedgerError>;
     /// Marks a clean stop and closes.

@@ -19,6 +19,9 @@ pub enum LedgerError {
         "the database has migration {0}, which this program does not know: it was written by a newer nightdrop; install that one"
     )]
     Newer(i64),
+    /// The database was written by an older program, and this command only reads.
+    #[error("the database was written by an older nightdrop; `nightdrop run` or `nightdrop once` brings it up to date")]
+    Older,
     /// A migration failed.
     #[error("the database could not be brought to this program's version: {0}")]
     Migration(#[source] sqlx::migrate::MigrateError),
@@ -69,6 +72,7 @@ impl LedgerError {
             Self::Trail(_) | Self::TrailHead => Retry::Later,
             Self::Held(_)
             | Self::Newer(_)
+            | Self::Older
             | Self::Migration(_)
             | Self::Pinned { .. }
             | Self::Damaged(_)

@@ -128,6 +128,17 @@ impl Decision {
     }
 }
 
+/// A file that went out, as summary and ledger list it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outbound {
+    /// Its name in the outbound directory.
+    pub name: String,
+    /// Hex SHA-256 of its content before sealing.
+    pub content_sha256: String,
+    /// Hex SHA-256 of its bytes as written.
+    pub sha256: String,
+}
+
 /// Everything the ledger says of one file; the source of ack, recon header and summary.
 #[derive(Clone, Debug)]
 pub struct FileRecord {
@@ -181,4 +192,6 @@ pub struct FileRecord {
     pub finished_at: Option<Timestamp>,
     /// When nothing was left to do.
     pub done_at: Option<Timestamp>,
+    /// Why it waits for an operator, while it does.
+    pub held_why: Option<String>,
 }

@@ -20,7 +20,7 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::Code;
 pub use column::{Cells, Columns, View};
 pub use control::{BatchKey, Environment, Header};
-pub use file::{Decision, EnvelopeKind, FileNo, FileRecord, State};
+pub use file::{Decision, EnvelopeKind, FileNo, FileRecord, Outbound, State};
 pub use hex::hex;
 pub use limits::Limits;
 pub use mask::Masked;

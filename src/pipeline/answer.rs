@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use crate::ledger::Ledger;
-use crate::model::{Decision, FileNo, FileRecord, State, Tally, explain, hex};
+use crate::model::{Decision, FileNo, FileRecord, Outbound, State, Tally, explain, hex};
 use crate::open::Recipient;
-use crate::report::{Balance, Book, Outbound, Outbox, Seal, Words, ack, summary};
+use crate::report::{Balance, Book, Outbox, Seal, Words, ack, summary};
 use crate::services::definition;
 
 use super::patience::{Trouble, blocking};
@@ -26,7 +26,7 @@ pub(super) async fn write_ack(
     issuer: &Issuer,
     record: &FileRecord,
     contact: Option<&str>,
-) -> Result<(), Trouble> {
+) -> Result<Outbound, Trouble> {
     let contact = match record.decision {
         // Fixed with everything else when the file was accepted.
         Some(Decision::Accepted) => settings(&site.ledger.standing(record.no).await?.settings)?.contact,
@@ -34,11 +34,7 @@ pub(super) async fn write_ack(
     };
     let content = ack::content(record, contact.as_deref());
     let (outbox, name) = (issuer.outbox.clone(), ack::name(&record.stem));
-    blocking(move || {
-        outbox.put(&name, &content)?;
-        Ok(())
-    })
-    .await
+    blocking(move || Ok(outbox.put(&name, &content)?)).await
 }
 
 /// Writes recon and errors, then the summary; the first time the file becomes REPORTED between the two. What the rows do not account for is not written: the file is held.
@@ -77,12 +73,18 @@ pub(super) async fn write_reports(site: &Site, issuer: &Issuer, no: FileNo, firs
             )));
         }
     };
-    if first_time {
-        let both = [State::Registered, State::Reported];
-        site.ledger.advance(no, &both, State::Reported, site.clock.now()).await?;
-    }
     let content = summary::content(&record, &standing.tally, &codes, &outbound);
     let (outbox, name) = (issuer.outbox.clone(), summary::name(&record.stem));
+    let summary_hash = hex(&Sha256::digest(&content));
+    outbound.push(Outbound { name: name.clone(), content_sha256: summary_hash.clone(), sha256: summary_hash });
+    // Before the summary, whose presence says that all is done. Sealed anew, an answer has other bytes: what the ledger
+    // lists is what lies there.
+    let (from, to): (&[State], _) = if first_time {
+        (&[State::Registered, State::Reported], State::Reported)
+    } else {
+        (&[State::Done], State::Done)
+    };
+    site.ledger.advance_with_outbound(no, from, to, site.clock.now(), &outbound).await?;
     blocking(move || {
         outbox.put(&name, &content)?;
         Ok(())

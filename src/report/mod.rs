@@ -23,7 +23,7 @@ pub mod summary;
 
 use serde::Serialize;
 
-use crate::model::{Code, ServiceName};
+use crate::model::{Code, Outbound, ServiceName};
 
 pub use book::{Balance, Book};
 pub use error::ReportError;
@@ -32,17 +32,6 @@ pub use seal::{Seal, SealedWrite};
 
 /// The version of the contract on disk that these files follow.
 const CONTRACT_VERSION: u8 = 1;
-
-/// A file that went out, as the summary lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Outbound {
-    /// Its name in the outbound directory.
-    pub name: String,
-    /// Hex SHA-256 of its content before sealing.
-    pub content_sha256: String,
-    /// Hex SHA-256 of its bytes as written.
-    pub sha256: String,
-}
 
 /// Where the words about a code come from: one source for reports, the README and `nightdrop explain`.
 #[derive(Clone, Copy, Debug)]

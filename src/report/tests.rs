@@ -71,6 +71,7 @@ fn file() -> FileRecord {
         started_at: Some(at("2026-11-20T01:31:02Z")),
         finished_at: Some(at("2026-11-20T01:31:03.500Z")),
         done_at: None,
+        held_why: None,
     }
 }
 

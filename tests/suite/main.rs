@@ -17,6 +17,7 @@ mod leaks;
 mod main_job;
 mod outbound;
 mod pan;
+mod reads;
 mod refusals;
 mod reload;
 mod same;

@@ -15,9 +15,9 @@ use crate::model::{Clock, SystemClock};
 use crate::telemetry::{self, LogFormat};
 
 use super::ExitCode;
+use super::account::table;
 use super::assemble::{Unfit, assemble};
 use super::run::{Until, work};
-use super::status::table;
 
 /// Makes the site, runs it, shows it.
 pub(super) fn demo(records: u64, dir: Option<&Path>, log_filter: Option<&str>) -> anyhow::Result<ExitCode> {
@@ -46,7 +46,7 @@ pub(super) fn demo(records: u64, dir: Option<&Path>, log_filter: Option<&str>) -
         drop(site);
         let ledger = crate::ledger::sqlite::open_read_only(&config.store.path).await?;
         let overview = ledger.overview(u32::MAX).await?;
-        println!("\n{}", table(overview.files.iter()));
+        println!("\n{}", table(&overview.files));
         Ok(())
     })?;
     show_outbound(&dir)?;

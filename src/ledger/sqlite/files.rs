@@ -2,8 +2,8 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::ledger::{AuditEvent, Claim, LedgerError, Overview, Refused, Standing};
-use crate::model::{Decision, FileNo, FileRecord, State, Tally, Timestamp};
+use crate::ledger::{AuditEvent, Claim, LedgerError, Refused, Standing};
+use crate::model::{Decision, FileNo, FileRecord, Outbound, State, Timestamp};
 
 use super::rows::{self, FILE};
 use super::{SqliteLedger, Write, audit};
@@ -154,6 +154,22 @@ impl SqliteLedger {
         write.commit().await
     }
 
+    pub(super) async fn advance_file_with(
+        &self,
+        no: FileNo,
+        from: &[State],
+        to: State,
+        at: Timestamp,
+        outbound: &[Outbound],
+    ) -> Result<(), LedgerError> {
+        let outbound = serde_json::to_string(outbound)
+            .map_err(|_| LedgerError::Inconsistent(format!("what goes out for file {no} cannot be written")))?;
+        let mut write = self.begin().await?;
+        step(&mut write, no, from, to, at).await?;
+        sqlx::query("UPDATE file SET outbound = ? WHERE no = ?").bind(outbound).bind(no.0).execute(write.on()?).await?;
+        write.commit().await
+    }
+
     pub(super) async fn file_standing(&self, no: FileNo) -> Result<Standing, LedgerError> {
         let row = sqlx::query("SELECT * FROM file WHERE no = ?").bind(no.0).fetch_one(&self.readers).await?;
         let broken = || LedgerError::Inconsistent(format!("file {no} is accepted but its settings are not kept"));
@@ -165,31 +181,6 @@ impl SqliteLedger {
             content_digest: digest.and_then(|digest| digest.try_into().ok()).ok_or_else(broken)?,
             identity: row.try_get("identity")?,
         })
-    }
-
-    pub(super) async fn figures(&self, newest: u32) -> Result<Overview, LedgerError> {
-        let counts =
-            sqlx::query("SELECT state, decision, count(*) FROM file GROUP BY state, decision ORDER BY state, decision")
-                .fetch_all(&self.readers)
-                .await?;
-        let counts = counts
-            .iter()
-            .map(|row| {
-                let state: String = row.try_get(0)?;
-                let state = State::from_word(&state)
-                    .ok_or_else(|| LedgerError::Inconsistent("a file's state has an unknown form".into()))?;
-                Ok((state, row.try_get(1)?, u64::try_from(row.try_get::<i64, _>(2)?).unwrap_or(0)))
-            })
-            .collect::<Result<_, LedgerError>>()?;
-        let sql = format!(
-            "{FILE} WHERE file.no IN (SELECT no FROM file ORDER BY no DESC LIMIT ?) OR file.state <> 'DONE' ORDER BY file.no"
-        );
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(newest).fetch_all(&self.readers).await?;
-        let files = found
-            .iter()
-            .map(|row| Ok((rows::file(row)?, rows::tally(row)?)))
-            .collect::<Result<Vec<(FileRecord, Tally)>, LedgerError>>()?;
-        Ok(Overview { counts, files })
     }
 }
 
@@ -204,7 +195,7 @@ async fn step(write: &mut Write<'_>, no: FileNo, from: &[State], to: State, at: 
         "UPDATE file SET state = ?1, \
          started_at = CASE WHEN ?1 = 'REGISTERING' THEN coalesce(started_at, ?2) ELSE started_at END, \
          finished_at = CASE WHEN ?1 = 'REGISTERED' THEN coalesce(finished_at, ?2) ELSE finished_at END, \
-         done_at = CASE WHEN ?1 = 'DONE' THEN ?2 ELSE done_at END WHERE no = ?3",
+         done_at = CASE WHEN ?1 = 'DONE' THEN coalesce(done_at, ?2) ELSE done_at END WHERE no = ?3",
     )
     .bind(to.as_str())
     .bind(at.0)

@@ -10,6 +10,7 @@ mod decide;
 mod files;
 mod opening;
 mod payment_cards;
+mod reads;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -24,13 +25,13 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::model::{FileNo, FileRecord, RecordRow, State, Timestamp};
+use crate::model::{FileNo, FileRecord, Outbound, RecordRow, State, Timestamp};
 use crate::services::payment_cards::{Ask, Register};
 use crate::vault::{CHECK_BYTES, KeyPurpose, WrappedKey};
 
 use super::{
-    Anchor, AuditEntry, AuditRow, Candidate, Claim, Decided, Finding, Group, Ledger, LedgerError, Overview,
-    ReferenceKind, Refused, Standing, Verified,
+    Account, Anchor, AuditEntry, AuditRow, Candidate, Claim, Decided, Finding, Group, Ledger, LedgerError, Overview,
+    ReferenceKind, Refused, Selection, Standing, Verified,
 };
 
 pub use opening::{Notes, Options, held_by_another, open, open_read_only};
@@ -257,6 +258,17 @@ impl Ledger for SqliteLedger {
         self.hold_file(no, why, at).await
     }
 
+    async fn advance_with_outbound(
+        &self,
+        no: FileNo,
+        from: &[State],
+        to: State,
+        at: Timestamp,
+        outbound: &[Outbound],
+    ) -> Result<(), LedgerError> {
+        self.advance_file_with(no, from, to, at, outbound).await
+    }
+
     async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError> {
         self.file_standing(no).await
     }
@@ -287,6 +299,18 @@ impl Ledger for SqliteLedger {
 
     async fn audit_of(&self, no: FileNo) -> Result<Vec<AuditRow>, LedgerError> {
         self.trail_of(no).await
+    }
+
+    async fn find(&self, words: &str) -> Result<Vec<FileRecord>, LedgerError> {
+        self.find_files(words).await
+    }
+
+    async fn account(&self, no: FileNo) -> Result<Account, LedgerError> {
+        self.file_account(no).await
+    }
+
+    async fn accounts(&self, of: &Selection, after: FileNo, count: u32) -> Result<Vec<Account>, LedgerError> {
+        self.file_accounts(of, after, count).await
     }
 
     async fn overview(&self, newest: u32) -> Result<Overview, LedgerError> {

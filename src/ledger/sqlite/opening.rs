@@ -136,10 +136,16 @@ pub async fn open_read_only(path: &Path) -> Result<SqliteLedger, LedgerError> {
         let source = std::io::Error::from(std::io::ErrorKind::NotFound);
         return Err(LedgerError::Io { path: path.to_owned(), source });
     }
+    let readers = readers(path, false).await?;
+    match newest_migration(&mut *readers.acquire().await?).await? {
+        newest if newest > known_migration() => return Err(LedgerError::Newer(newest)),
+        newest if newest < known_migration() => return Err(LedgerError::Older),
+        _ => {}
+    }
     let ledger = SqliteLedger {
         write_options: SqliteConnectOptions::new().filename(path).read_only(true),
         writer: Mutex::new(None),
-        readers: readers(path, false).await?,
+        readers,
         issuers: Table::new(HashMap::new()),
         _lock: None,
         path: path.to_owned(),
@@ -147,21 +153,30 @@ pub async fn open_read_only(path: &Path) -> Result<SqliteLedger, LedgerError> {
     Ok(ledger)
 }
 
+/// The version that this program's migrations lead to.
+fn known_migration() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+/// The version of the database; 0 of one that holds nothing yet.
+async fn newest_migration(on: &mut SqliteConnection) -> Result<i64, LedgerError> {
+    let has_table = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'");
+    if has_table.fetch_optional(&mut *on).await?.is_none() {
+        return Ok(0);
+    }
+    let newest = sqlx::query("SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success");
+    Ok(newest.fetch_one(&mut *on).await?.try_get(0)?)
+}
+
 /// Runs what is missing, after a copy of a database that already holds something. Gives back whether a copy was kept.
 async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<bool, LedgerError> {
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-    let has_table = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = '_sqlx_migrations'");
-    let mut copied = false;
-    if has_table.fetch_optional(&mut *writer).await?.is_some() {
-        let newest = sqlx::query("SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success");
-        let newest: i64 = newest.fetch_one(&mut *writer).await?.try_get(0)?;
-        if newest > known {
-            return Err(LedgerError::Newer(newest));
-        }
-        if newest < known && newest > 0 {
-            keep_copy(writer, path, newest).await?;
-            copied = true;
-        }
+    let newest = newest_migration(writer).await?;
+    if newest > known_migration() {
+        return Err(LedgerError::Newer(newest));
+    }
+    let copied = newest < known_migration() && newest > 0;
+    if copied {
+        keep_copy(writer, path, newest).await?;
     }
     MIGRATIONS.run(&mut *writer).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => LedgerError::Newer(version),

@@ -53,6 +53,7 @@ pub(super) fn file(row: &SqliteRow) -> Result<FileRecord, LedgerError> {
         started_at: time("started_at")?,
         finished_at: time("finished_at")?,
         done_at: time("done_at")?,
+        held_why: word("held_why")?.filter(|_| state == State::Held.as_str()),
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::intake;
 use crate::ledger::Refused;
-use crate::model::{Decision, FileNo, FileRecord, State};
+use crate::model::{Decision, FileNo, FileRecord, Outbound, State};
 use crate::telemetry;
 
 use super::super::answer;
@@ -58,7 +58,7 @@ impl Story {
     pub(super) async fn close_refused(&self, arrival: &Arrival) -> Result<Next, Trouble> {
         let (site, record) = (&self.site, &arrival.record);
         let contact = arrival.setup.contact.as_deref();
-        patiently!(self.site.stop, answer::write_ack(site, &arrival.issuer, record, contact).await)?;
+        let ack = patiently!(self.site.stop, answer::write_ack(site, &arrival.issuer, record, contact).await)?;
         if record.decision == Some(Decision::Duplicate) {
             self.deliver_first_again(arrival).await?;
         } else {
@@ -67,7 +67,7 @@ impl Story {
         self.remove_original(arrival).await?;
         let aside = if record.decision == Some(Decision::Duplicate) { &site.archive } else { &site.quarantine };
         self.set_aside(&arrival.issuer, record, aside.clone(), record.decision != Some(Decision::Duplicate)).await?;
-        self.done(record.no, State::Refused).await?;
+        self.done(record.no, State::Refused, Some(&[ack])).await?;
         Ok(Next::Closed)
     }
 
@@ -122,12 +122,19 @@ impl Story {
         })
     }
 
-    pub(super) async fn done(&self, no: FileNo, from: State) -> Result<(), Trouble> {
+    /// Nothing is left to do. `outbound` is what went out, where the ledger does not have it yet.
+    pub(super) async fn done(&self, no: FileNo, from: State, outbound: Option<&[Outbound]>) -> Result<(), Trouble> {
         patiently!(self.site.stop, {
-            if self.site.ledger.file(no).await?.state == State::Done {
+            let ledger = &self.site.ledger;
+            if ledger.file(no).await?.state == State::Done {
                 return Ok(());
             }
-            Ok(self.site.ledger.advance(no, &[from], State::Done, self.site.clock.now()).await?)
+            let at = self.site.clock.now();
+            match outbound {
+                Some(outbound) => ledger.advance_with_outbound(no, &[from], State::Done, at, outbound).await?,
+                None => ledger.advance(no, &[from], State::Done, at).await?,
+            }
+            Ok(())
         })?;
         Progress::add(&self.site.progress.files_done, 1);
         self.closed();

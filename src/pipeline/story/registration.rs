@@ -127,7 +127,7 @@ impl Story {
             // done, since a batch run may end then.
             Progress::add(&self.site.progress.records_rejected, tally.rejected);
             self.set_aside(issuer, &record, self.site.archive.clone(), false).await?;
-            self.done(no, State::Reported).await?;
+            self.done(no, State::Reported, None).await?;
             telemetry::file_done(no, &record.name, &tally);
             Ok(())
         };

@@ -147,6 +147,15 @@ impl World {
         self.start(args, None).wait()
     }
 
+    /// Runs a statement on the store, as somebody with another program would.
+    pub(crate) fn sql(&self, statement: &str) {
+        const SCRIPT: &str = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], timeout=10); \
+                              db.execute(sys.argv[2]); db.commit(); db.close()";
+        let mut python = Command::new("python3");
+        python.args(["-c", SCRIPT, "nightdrop.db", statement]).current_dir(self.path());
+        Running::start(python, self.at("said/sql"), None).wait().expect(0);
+    }
+
     /// `nightdrop once` to its end.
     pub(crate) fn once(&self) -> Ran {
         self.nightdrop(&["once", "--config", "nightdrop.toml"])

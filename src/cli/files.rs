@@ -1,0 +1,214 @@
+//! `nightdrop files` and `nightdrop show`: which files came, and what became of each.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::ledger::{Account, Ledger, Selection};
+use crate::model::{Decision, FileNo, State, Timestamp};
+
+use super::ExitCode;
+use super::account::{File, table};
+use super::reading::{Called, Out, Reading, find, read};
+
+/// Files read at a time.
+const FILES_A_READ: u32 = 1_000;
+const DAY_MS: i64 = 86_400_000;
+
+/// Which files: `--date`, `--state`.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) date: Option<Timestamp>,
+    pub(super) state: Option<Stand>,
+}
+
+/// Where a file stands, as a person asks for it: what was decided about it, or the step that it is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stand {
+    Decided(Decision),
+    At(State),
+}
+
+/// A day in UTC, as `2026-11-20`.
+pub(super) fn day(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(&format!("{text}T00:00:00Z")).ok_or_else(|| "a day is written as 2026-11-20 (UTC)".to_owned())
+}
+
+/// A word for where a file stands. ACCEPTED, REFUSED and DUPLICATE ask for the decision, whatever step the file is at:
+/// who asks for refused files wants those that are done with as well.
+pub(super) fn stand(text: &str) -> Result<Stand, String> {
+    let word = text.to_ascii_uppercase();
+    if let Some(decision) = Decision::from_word(&word) {
+        return Ok(Stand::Decided(decision));
+    }
+    State::from_word(&word).map(Stand::At).ok_or_else(|| {
+        let states: Vec<_> = State::ALL.into_iter().map(State::as_str).collect();
+        format!("expected one of DUPLICATE, {}", states.join(", "))
+    })
+}
+
+pub(super) fn files(config: &Path, wanted: &Wanted, json: bool) -> anyhow::Result<ExitCode> {
+    let of = Selection {
+        received: wanted.date.map(|from| (from, Timestamp(from.0.saturating_add(DAY_MS)))),
+        state: match wanted.state {
+            Some(Stand::At(state)) => Some(state),
+            _ => None,
+        },
+        decision: match wanted.state {
+            Some(Stand::Decided(decision)) => Some(decision),
+            _ => None,
+        },
+    };
+    let mut out = Out::new();
+    let listed =
+        read(
+            config,
+            async |store| {
+                if json { list_json(store, &of, &mut out).await } else { list(store, &of, &mut out).await }
+            },
+        );
+    out.end(listed.map(|done| done.unwrap_or_else(|code| code)))
+}
+
+async fn list(store: &Reading, of: &Selection, out: &mut Out) -> anyhow::Result<ExitCode> {
+    let mut all = Vec::new();
+    pages(store, of, |page| {
+        all.extend(page);
+        Ok(())
+    })
+    .await?;
+    if all.is_empty() {
+        eprintln!("nightdrop: no such files");
+    } else {
+        writeln!(out, "{}", table(&all))?;
+    }
+    Ok(ExitCode::Ok)
+}
+
+async fn list_json(store: &Reading, of: &Selection, out: &mut Out) -> anyhow::Result<ExitCode> {
+    let mut before = "[\n";
+    pages(store, of, |page| {
+        for account in &page {
+            out.write_all(before.as_bytes())?;
+            serde_json::to_writer(&mut *out, &File::of(account)).map_err(std::io::Error::from)?;
+            before = ",\n";
+        }
+        Ok(())
+    })
+    .await?;
+    out.write_all(if before == "[\n" { b"[]\n" } else { b"\n]\n" })?;
+    Ok(ExitCode::Ok)
+}
+
+/// Page after page, so that a store of many years fits into memory.
+async fn pages(
+    store: &Reading,
+    of: &Selection,
+    mut take: impl FnMut(Vec<Account>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut after = FileNo(0);
+    loop {
+        let page = store.ledger.accounts(of, after, FILES_A_READ).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.record.no;
+        take(page)?;
+    }
+}
+
+pub(super) fn show(config: &Path, called: Called<'_>, json: bool) -> anyhow::Result<ExitCode> {
+    let mut out = Out::new();
+    let shown = read(config, async |store| {
+        let record = match find(&store.ledger, called).await? {
+            Ok(record) => record,
+            Err(why) => {
+                eprintln!("nightdrop: {why}");
+                return Ok(ExitCode::Usage);
+            }
+        };
+        let account = store.ledger.account(record.no).await?;
+        if json {
+            serde_json::to_writer_pretty(&mut out, &File::of(&account)).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+        } else {
+            print(&account, &mut out)?;
+        }
+        Ok(ExitCode::Ok)
+    });
+    out.end(shown.map(|done| done.unwrap_or_else(|code| code)))
+}
+
+fn print(account: &Account, out: &mut impl Write) -> anyhow::Result<()> {
+    let Account { record, tally, outbound } = account;
+    let mut say = |what: &str, value: &str| {
+        if value.is_empty() { Ok(()) } else { writeln!(out, "{what:<12}  {value}") }
+    };
+    let text = |word: Option<&str>| word.unwrap_or_default().to_owned();
+    let time = |at: Option<Timestamp>| at.map_or(String::new(), |at| at.to_string());
+    say("file", &record.name)?;
+    say("id", &record.no.to_string())?;
+    say("issuer", &record.issuer)?;
+    say("feed", &text(record.feed.as_deref()))?;
+    say("service", record.service.map_or("", |service| service.as_str()))?;
+    say("state", record.state.as_str())?;
+    say("held", &text(record.held_why.as_deref()))?;
+    say("decision", record.decision.map_or("", |decision| decision.as_str()))?;
+    say("code", record.code.map_or("", |code| code.as_str()))?;
+    let at = record.line.map_or(String::new(), |line| format!(" (line {line})"));
+    say("because", &record.description.as_deref().map_or(String::new(), |why| format!("{why}{at}")))?;
+    if let Some(code) = record.code {
+        say("remedy", crate::model::explain::remedy(code))?;
+    }
+    say("repeats", &text(record.duplicate_of.as_deref()))?;
+    if let Some(header) = &record.header {
+        say("batch", &format!("{} sequence {} of {}", header.batch_id, header.sequence_text, header.created_text))?;
+    }
+    say(
+        "sealed by",
+        &record.envelope.map_or(String::new(), |envelope| {
+            let key = record.key_id.as_deref().map_or(String::new(), |key| format!(", key {key}"));
+            format!("{}{key}", envelope.as_str())
+        }),
+    )?;
+    say("bytes", &record.bytes.to_string())?;
+    say("sha256", &text(record.sha256.as_deref()))?;
+    say("received", &record.received_at.to_string())?;
+    say("accepted", &time(record.accepted_at))?;
+    say("registered", &time(record.finished_at))?;
+    say("done", &time(record.done_at))?;
+    if let Some(records) = record.records {
+        let committed = tally.records();
+        let so_far = if committed == records { String::new() } else { format!(" ({committed} committed)") };
+        say("records", &format!("{records}{so_far}"))?;
+        for outcome in crate::model::Outcome::ALL {
+            if tally.of(outcome) > 0 {
+                say(
+                    &format!("  {}", outcome.as_str().to_lowercase().replace('_', " ")),
+                    &tally.of(outcome).to_string(),
+                )?;
+            }
+        }
+    }
+    for file in outbound {
+        say("outbound", &file.name)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_where_a_file_stands_ask_for_decisions_first() {
+        assert_eq!(stand("refused"), Ok(Stand::Decided(Decision::Refused)));
+        assert_eq!(stand("DUPLICATE"), Ok(Stand::Decided(Decision::Duplicate)));
+        assert_eq!(stand("Held"), Ok(Stand::At(State::Held)));
+        assert_eq!(stand("DONE"), Ok(Stand::At(State::Done)));
+        assert!(stand("open").unwrap_err().contains("WAITING"));
+    }
+
+    #[test]
+    fn a_day_is_one_of_the_calendar() {
+        assert_eq!(day("2026-11-20").unwrap().to_string(), "2026-11-20T00:00:00.000Z");
+        assert!(day("2026-11-31").is_err() && day("20.11.2026").is_err() && day("").is_err());
+    }
+}
