@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::intake::{self, Hint};
 use crate::model::{FileRecord, State};
-use crate::pipeline::{Fatal, Issuer, Lane, Post, Progress, Setup, Site};
+use crate::pipeline::{Fatal, Issuer, Lane, Post, Progress, Retention, Setup, Site};
 use crate::telemetry;
 
 /// How often a batch run looks whether everything in hand is done.
@@ -48,6 +48,7 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
     telemetry::ready(setup.issuers.len());
 
     let status = tokio::spawn(tell_status(Arc::clone(&site)));
+    let retention = (!options.once).then(|| tokio::spawn(Retention::new(&site).run()));
     let mut left = Left::new();
     let mut fatal = None;
     loop {
@@ -84,6 +85,13 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
         site.stop.say();
     }
     status.abort();
+    if let Some(retention) = retention {
+        // It ends by the word to stop, once a commit in hand is finished. If it panicked, that has been said.
+        site.stop.say();
+        let _ = retention.await;
+    } else if !site.stop.said() {
+        Retention::new(&site).round().await;
+    }
     if let Some(error) = fatal {
         return Err(error);
     }

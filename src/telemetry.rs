@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::model::{Code, FileNo, State, Tally};
+use crate::model::{Code, FileNo, State, Tally, Timestamp};
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,4 +190,29 @@ pub fn world_failed(part: &str, why: &str, retry_in: Duration) {
 /// It works again.
 pub fn world_recovered(part: &str) {
     info!(event = "world_recovered", part, "works again");
+}
+
+/// What had been kept long enough is gone.
+pub fn retention(part: &'static str, count: u64, before: Timestamp) {
+    info!(event = "retention", part, count, before = %before, "kept long enough: removed");
+}
+
+/// Retention goes by an earlier time than the clock says; said when that begins.
+pub fn retention_lags(now: Timestamp, believed: Timestamp) {
+    warn!(
+        event = "retention_lags",
+        now = %now,
+        believed = %believed,
+        "the clock is far ahead of the last round: retention follows by two days a round; see that the clock is right"
+    );
+}
+
+/// Something that had been kept long enough cannot be removed; said when it begins.
+pub fn retention_failed(part: &'static str, why: &str) {
+    warn!(event = "retention_failed", part, why, "cannot be removed now: left for the next round");
+}
+
+/// It can be removed again.
+pub fn retention_recovered(part: &'static str) {
+    info!(event = "retention_recovered", part, "can be removed again");
 }

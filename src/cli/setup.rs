@@ -83,6 +83,7 @@ pub(super) fn setup(
         chunk_records: daemon.chunk_records,
         ranges_digest: reference.ranges_digest(),
         ranges: Arc::clone(&reference.ranges),
+        retention: config.retention,
         looking: Looking { settle: daemon.settle, stalled: daemon.stalled, scan: daemon.scan },
     })
 }

@@ -20,6 +20,7 @@ pub(super) fn decide(written: Written<'_>, file: &Path) -> Option<Config> {
         environment: environment?,
         daemon: written.daemon,
         limits: written.limits,
+        retention: written.retention,
         store: Store { path: written.store_path?, cache_bytes: written.cache_bytes },
         key_encryption_key: written.key_encryption_key?,
         reference: Reference { account_ranges: written.account_ranges?, card_products: written.card_products },

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{EnvelopeKind, Environment, Limits, ServiceName};
+use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName};
 use crate::telemetry::LogFormat;
 
 use super::{Problem, SecretSource};
@@ -19,6 +19,8 @@ pub struct Config {
     pub daemon: Daemon,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[retention]`.
+    pub retention: Retention,
     /// `[store]`.
     pub store: Store,
     /// `[vault] key_encryption_key`.

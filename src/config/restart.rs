@@ -11,6 +11,7 @@ pub fn takes_restart(now: &Config, new: &Config) -> Vec<Problem> {
         environment,
         daemon,
         limits: _,
+        retention: _,
         store: Store { path, cache_bytes },
         key_encryption_key,
         reference: _,

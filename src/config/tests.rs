@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::model::{EnvelopeKind, Environment, Limits, ServiceName};
+use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName};
 use crate::telemetry::LogFormat;
 use std::time::Duration;
 
@@ -88,6 +88,7 @@ fn what_is_not_written_is_as_documented() {
         environment: Environment::Test,
         daemon,
         limits: Limits::default(),
+        retention: Retention::default(),
         store: Store { path: at("nightdrop.db"), cache_bytes: 64 << 20 },
         key_encryption_key: SecretSource::Credential("kek".into()),
         reference: Reference { account_ranges: at("ranges.csv"), card_products: None },
@@ -105,6 +106,7 @@ fn the_example_is_right_and_shows_the_defaults_and_every_key() {
     let least = parse(LEAST).unwrap();
     assert_eq!(config.daemon, Daemon { contact: Some("cards-ops@example.com".into()), ..least.daemon });
     assert_eq!((config.limits, config.store, config.log), (least.limits, least.store, least.log));
+    assert_eq!(config.retention, least.retention);
     let feed = &config.feeds[0];
     assert_eq!(feed.keys.len(), 2);
     let defaults = Feed { keys: Vec::new(), name: String::new(), files: String::new(), ..least.feeds[0].clone() };
@@ -129,7 +131,7 @@ fn the_example_is_right_and_shows_the_defaults_and_every_key() {
 #[test]
 fn what_is_written_is_taken() {
     let text = LEAST
-        .replace("[store]\n", "[daemon]\nwork = \"/var/w\"\nsettle = \"250ms\"\nstalled = \"0s\"\n[limits]\nline_bytes = 4096\ngrowth = 3\n[telemetry]\nlog = \"json\"\n[store]\ncache = \"256MiB\"\n")
+        .replace("[store]\n", "[daemon]\nwork = \"/var/w\"\nsettle = \"250ms\"\nstalled = \"0s\"\n[limits]\nline_bytes = 4096\ngrowth = 3\n[telemetry]\nlog = \"json\"\n[retention]\narchive = \"1d\"\nquarantine = \"36h\"\noutbound = \"2m\"\nresults = \"3s\"\n[store]\ncache = \"256MiB\"\n")
         .replace("sqlite:nightdrop.db", "sqlite:///var/lib/../n.db")
         .replace("{ credential = \"kek\" }", "{ command = [\"kms\", \"get\"] }")
         .replace("id = \"ACME\"", "id = \"ACME\"\ninbound = \"in/./x/../acme\"\ncurrencies = [\"eur\", \"USD\"]\nreply_key = { credential = \"r\" }")
@@ -139,6 +141,8 @@ fn what_is_written_is_taken() {
     assert_eq!((config.daemon.settle, config.daemon.stalled), (Duration::from_millis(250), Duration::ZERO));
     assert_eq!((config.limits.line_bytes_max, config.limits.growth_max), (4096, 3));
     assert_eq!(config.log, LogFormat::Json);
+    let Retention { archive, quarantine, outbound, results } = config.retention;
+    assert_eq!([archive, quarantine, outbound, results].map(|it| it.as_secs()), [86_400, 129_600, 120, 3]);
     assert_eq!(config.store, Store { path: "/var/n.db".into(), cache_bytes: 256 << 20 });
     assert_eq!(config.key_encryption_key, SecretSource::Command(vec!["kms".into(), "get".into()]));
     let (issuer, feed) = (&config.issuers[0], &config.feeds[0]);
@@ -166,7 +170,8 @@ fn several_issuers_have_a_directory_each_below_the_common_one() {
 const MISTAKES: &[(&str, &str, &str)] = &[
     // Keys.
     ("[store]", "[stores]\n[store]", "stores: not a key of this version; did you mean `store`?"),
-    ("[store]", "[retention]\narchive = \"90d\"\n[store]", "retention: not a key of this version"),
+    ("[store]", "[retention]\narchive = \"0s\"\n[store]", "retention.archive: must be from 1000ms to 3660d"),
+    ("[store]", "[retention]\nkeys = \"90d\"\n[store]", "retention.keys: not a key of this version"),
     (
         "[store]",
         "[daemon]\nsettel = \"5s\"\n[store]",

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{EnvelopeKind, Environment, Limits, ServiceName, currency};
+use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName, currency};
 use crate::telemetry::LogFormat;
 
 use super::SecretSource;
@@ -20,6 +20,7 @@ pub(super) struct Written<'d> {
     pub(super) daemon: Daemon,
     pub(super) daemon_section: Section<'d>,
     pub(super) limits: Limits,
+    pub(super) retention: Retention,
     pub(super) store_path: Option<PathBuf>,
     pub(super) store_section: Section<'d>,
     pub(super) cache_bytes: u64,
@@ -73,6 +74,7 @@ pub(super) fn read<'d>(root: Section<'d>, purpose: Purpose) -> Written<'d> {
     let daemon_section = root.section("daemon");
     let (inbound, outbound, daemon) = daemon(&daemon_section);
     let limits = limits(&root.section("limits"));
+    let retention = retention(&root.section("retention"));
     let store_section = root.section("store");
     let store_path = match purpose {
         Purpose::Daemon => store_section.required("url", store_url),
@@ -104,6 +106,7 @@ pub(super) fn read<'d>(root: Section<'d>, purpose: Purpose) -> Written<'d> {
         daemon,
         daemon_section,
         limits,
+        retention,
         store_path,
         store_section,
         cache_bytes,
@@ -154,6 +157,20 @@ fn limits(it: &Section<'_>) -> Limits {
     };
     it.refuse_unknown();
     limits
+}
+
+fn retention(it: &Section<'_>) -> Retention {
+    let default = Retention::default();
+    // Nothing at all would take an answer away before anybody could read it.
+    let kept = |key, default| it.or(key, default, |it| duration(it, Duration::from_secs(1)));
+    let retention = Retention {
+        archive: kept("archive", default.archive),
+        quarantine: kept("quarantine", default.quarantine),
+        outbound: kept("outbound", default.outbound),
+        results: kept("results", default.results),
+    };
+    it.refuse_unknown();
+    retention
 }
 
 fn number(value: &Value<'_>, low: u32, high: u32) -> Option<usize> {

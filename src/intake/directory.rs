@@ -78,6 +78,16 @@ impl Directory {
         Ok(Self { fd, path: self.path.join(name) })
     }
 
+    /// Opens a directory in this one; `None` where there is none of that name, or something else.
+    pub(super) fn open_inside(&self, name: &str) -> Result<Option<Self>, IntakeError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match fs::openat(&self.fd, name, flags, Mode::empty()) {
+            Ok(fd) => Ok(Some(Self { fd, path: self.path.join(name) })),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(errno) => Err(self.failed("open the directory", name, errno)),
+        }
+    }
+
     /// An error about `name` in this directory.
     pub(super) fn failed(&self, action: &'static str, name: &str, source: impl Into<io::Error>) -> IntakeError {
         IntakeError::Io { action, path: self.path.join(name), source: source.into() }
@@ -137,6 +147,14 @@ impl Directory {
             Ok(()) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(self.failed("remove", name, errno)),
+        }
+    }
+
+    /// Removes a directory in this one if nothing lies in it.
+    pub(super) fn remove_empty(&self, name: &str) -> Result<(), IntakeError> {
+        match fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => Ok(()),
+            Err(errno) => Err(self.failed("remove the directory", name, errno)),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The way of an arrival: [`Inbox::scan`] says what is whole; the caller commits its intent; [`claim`] makes a copy that
 //! is an inode of our own; everything after reads the copy alone; once the decision is committed, [`remove_original`]
-//! takes the original away and, when all is done, [`set_aside`] keeps the copy.
+//! takes the original away and, when all is done, [`set_aside`] keeps the copy, until [`remove_aged`] ends that.
 //!
 //! What this part must never do: follow a link, wait on a FIFO, trust a file's age or an event, change an original,
 //! or remove one that is not the very file that was claimed. A crash between any two system calls leaves the original,
@@ -15,6 +15,7 @@ mod directory;
 mod error;
 mod hint;
 mod inbox;
+mod kept;
 mod name;
 mod original;
 mod patterns;
@@ -27,6 +28,7 @@ pub use directory::Identity;
 pub use error::IntakeError;
 pub use hint::{Hint, Unwatched};
 pub use inbox::{Candidate, FeedMatch, FeedRule, Inbox, Look, Odd, OddKind, Options};
+pub use kept::{Aged, aged_copies, remove_aged};
 pub use name::{compare_names, is_arrival_name, why_never};
 pub use original::{Removal, remove_original};
 pub use patterns::Patterns;

@@ -1,5 +1,7 @@
 //! The contract that every store keeps.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::model::{
@@ -137,6 +139,32 @@ pub struct Standing {
     pub content_digest: [u8; 32],
     /// What tells the original again.
     pub identity: String,
+    /// Since when its rows are gone, in part or whole: its reports cannot be made any more.
+    pub results_purged_at: Option<Timestamp>,
+}
+
+/// A file whose outbound files may have been kept long enough.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlived {
+    /// The file.
+    pub no: FileNo,
+    /// Its issuer.
+    pub issuer: String,
+    /// The stem of its outbound files.
+    pub stem: String,
+    /// The names of its outbound files, where the ledger knows them all.
+    pub outbound: Option<Vec<String>>,
+}
+
+/// Rows that retention took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purged {
+    /// Of which file.
+    pub no: FileNo,
+    /// How many chunks.
+    pub chunks: u64,
+    /// Whether none is left.
+    pub whole: bool,
 }
 
 /// A file with all that became of it so far.
@@ -249,6 +277,21 @@ pub trait Ledger: Send + Sync {
     async fn audit_rows(&self, from: i64, count: u32) -> Result<Vec<AuditRow>, LedgerError>;
     /// What the trail tells of a file.
     async fn audit_of(&self, no: FileNo) -> Result<Vec<AuditRow>, LedgerError>;
+    /// The time that retention goes by: `now`, but never more than `step` after what the last call gave. A clock that
+    /// jumps ahead then ages nothing by more than a step at a call. The first call starts from the newest file.
+    async fn retention_clock(&self, now: Timestamp, step: Duration) -> Result<Timestamp, LedgerError>;
+    /// Files done before `before` whose outbound files were not purged yet, by number, after `after`, at most `count`.
+    async fn outlived(&self, before: Timestamp, after: FileNo, count: u32) -> Result<Vec<Outlived>, LedgerError>;
+    /// A file's outbound files are gone since `at`, until they go out again.
+    async fn outbound_purged(&self, no: FileNo, at: Timestamp) -> Result<(), LedgerError>;
+    /// Takes away at most `chunks_max` chunks of the oldest file done before `before`, its last ones first, and writes
+    /// that its results are purged, into the trail too. What they registered stays. `None`: no such file.
+    async fn purge_results(
+        &self,
+        before: Timestamp,
+        chunks_max: u64,
+        at: Timestamp,
+    ) -> Result<Option<Purged>, LedgerError>;
 
     /// The files that an operator may mean by `words` (an arrival's number, a name or a stem), the newest first.
     async fn find(&self, words: &str) -> Result<Vec<FileRecord>, LedgerError>;

@@ -14,6 +14,13 @@ use super::{
     SequenceRule,
 };
 
+mod retention;
+
+pub(super) use retention::{
+    a_clock_that_jumps_moves_retention_by_a_step, outbound_files_are_found_once_their_file_is_done_for_long,
+    results_go_oldest_first_and_leave_what_they_registered,
+};
+
 const AT: Timestamp = Timestamp(1_795_138_200_000);
 
 async fn claimed(ledger: &dyn Ledger, issuer: &str, name: &str) -> FileNo {

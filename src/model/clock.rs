@@ -23,6 +23,11 @@ impl Timestamp {
         self.to_string().chars().take(10).collect()
     }
 
+    /// The time `earlier` before this one, at least 1970.
+    pub fn before(self, earlier: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(earlier.as_millis()).unwrap_or(i64::MAX)).max(0))
+    }
+
     /// The time `later` after this one, at most the largest that can be written.
     pub fn after(self, later: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(later.as_millis()).unwrap_or(i64::MAX)))

@@ -13,6 +13,7 @@ pub mod mask;
 pub mod outcome;
 pub mod record;
 pub mod refusal;
+pub mod retention;
 pub mod retry;
 pub mod service;
 
@@ -27,5 +28,6 @@ pub use mask::Masked;
 pub use outcome::{Outcome, Tally};
 pub use record::{Failure, RecordRow};
 pub use refusal::Refusal;
+pub use retention::Retention;
 pub use retry::Retry;
 pub use service::ServiceName;

@@ -18,12 +18,14 @@ mod patience;
 mod post;
 mod proof;
 mod reply;
+mod retention;
 mod site;
 mod story;
 
 pub use dry_run::{CannotForesee, DryRun, Excerpt, Finding, Findings, Foreseen, Level};
 pub use lane::Lane;
 pub use post::{Post, Round};
+pub use retention::Retention;
 pub use site::{Current, Feed, Issuer, Looking, Progress, Setup, Site};
 
 /// What ends the process: its disk cannot be believed any more, or the ledger contradicts itself where no single file is at fault.

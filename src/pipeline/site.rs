@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
 
 use crate::ledger::{Ledger, SequenceRule};
-use crate::model::{Clock, EnvelopeKind, Environment, Limits, ServiceName};
+use crate::model::{Clock, EnvelopeKind, Environment, Limits, Retention, ServiceName};
 use crate::open::{self, Keyring, Recipient};
 use crate::parse::Controls;
 use crate::register::{self, Stop};
@@ -59,6 +59,8 @@ pub struct Setup {
     pub ranges: Arc<AccountRanges>,
     /// Their version.
     pub ranges_digest: [u8; 32],
+    /// How long what is no longer needed is kept.
+    pub retention: Retention,
     /// How inbound directories are looked at.
     pub looking: Looking,
 }

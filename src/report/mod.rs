@@ -10,6 +10,7 @@
 //! ```
 
 pub mod ack;
+mod aged;
 mod book;
 mod cells;
 mod error;
@@ -25,6 +26,7 @@ use serde::Serialize;
 
 use crate::model::{Code, Outbound, ServiceName};
 
+pub use aged::{AgedOut, names_of};
 pub use book::{Balance, Book};
 pub use error::ReportError;
 pub use outbox::{Draft, Outbox, Written};

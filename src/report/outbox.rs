@@ -48,13 +48,17 @@ impl Outbox {
         Self { dir: dir.into() }
     }
 
+    pub(super) fn open(&self) -> Result<OwnedFd, ReportError> {
+        rustix::fs::open(&self.dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(ReportError::io("open", &self.dir))
+    }
+
     /// Begins the file that will be called `name`, as a temporary beside its place.
     pub fn begin(&self, name: &str) -> Result<Draft, ReportError> {
         if !is_name(name) {
             return Err(ReportError::Name);
         }
-        let dir = rustix::fs::open(&self.dir, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(ReportError::io("open", &self.dir))?;
+        let dir = self.open()?;
         let path = self.dir.join(name);
         let mut number = 0;
         loop {
@@ -98,7 +102,7 @@ impl Outbox {
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&name.len())
         && !name.starts_with(['.', '-'])
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))

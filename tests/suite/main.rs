@@ -20,6 +20,7 @@ mod pan;
 mod reads;
 mod refusals;
 mod reload;
+mod retention;
 mod same;
 mod seal;
 mod systemd;

@@ -21,7 +21,7 @@ pub(super) fn values(rows: usize, columns: usize) -> String {
     vec![row; rows].join(",")
 }
 
-fn chunk_id(no: FileNo, index: u64) -> i64 {
+pub(super) fn chunk_id(no: FileNo, index: u64) -> i64 {
     (no.0 << ORDINAL_BITS) | stored(index)
 }
 

@@ -166,7 +166,11 @@ impl SqliteLedger {
             .map_err(|_| LedgerError::Inconsistent(format!("what goes out for file {no} cannot be written")))?;
         let mut write = self.begin().await?;
         step(&mut write, no, from, to, at).await?;
-        sqlx::query("UPDATE file SET outbound = ? WHERE no = ?").bind(outbound).bind(no.0).execute(write.on()?).await?;
+        sqlx::query("UPDATE file SET outbound = ?, outbound_purged_at = NULL WHERE no = ?")
+            .bind(outbound)
+            .bind(no.0)
+            .execute(write.on()?)
+            .await?;
         write.commit().await
     }
 
@@ -180,6 +184,7 @@ impl SqliteLedger {
             tally: rows::tally(&row)?,
             content_digest: digest.and_then(|digest| digest.try_into().ok()).ok_or_else(broken)?,
             identity: row.try_get("identity")?,
+            results_purged_at: row.try_get::<Option<i64>, _>("results_purged_at")?.map(Timestamp),
         })
     }
 }

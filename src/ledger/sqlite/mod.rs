@@ -11,6 +11,7 @@ mod files;
 mod opening;
 mod payment_cards;
 mod reads;
+mod retention;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Mutex as Table;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -30,8 +32,8 @@ use crate::services::payment_cards::{Ask, Register};
 use crate::vault::{CHECK_BYTES, KeyPurpose, WrappedKey};
 
 use super::{
-    Account, Anchor, AuditEntry, AuditRow, Candidate, Claim, Decided, Finding, Group, Ledger, LedgerError, Overview,
-    ReferenceKind, Refused, Selection, Standing, Verified,
+    Account, Anchor, AuditEntry, AuditRow, Candidate, Claim, Decided, Finding, Group, Ledger, LedgerError, Outlived,
+    Overview, Purged, ReferenceKind, Refused, Selection, Standing, Verified,
 };
 
 pub use opening::{Notes, Options, held_by_another, open, open_read_only};
@@ -311,6 +313,33 @@ impl Ledger for SqliteLedger {
 
     async fn accounts(&self, of: &Selection, after: FileNo, count: u32) -> Result<Vec<Account>, LedgerError> {
         self.file_accounts(of, after, count).await
+    }
+
+    async fn retention_clock(&self, now: Timestamp, step: Duration) -> Result<Timestamp, LedgerError> {
+        self.believed_time(now, step).await
+    }
+
+    async fn outlived(&self, before: Timestamp, after: FileNo, count: u32) -> Result<Vec<Outlived>, LedgerError> {
+        self.with_outbound(before, after, count).await
+    }
+
+    async fn outbound_purged(&self, no: FileNo, at: Timestamp) -> Result<(), LedgerError> {
+        let mut write = self.begin().await?;
+        sqlx::query("UPDATE file SET outbound_purged_at = ? WHERE no = ? AND state = 'DONE'")
+            .bind(at.0)
+            .bind(no.0)
+            .execute(write.on()?)
+            .await?;
+        write.commit().await
+    }
+
+    async fn purge_results(
+        &self,
+        before: Timestamp,
+        chunks_max: u64,
+        at: Timestamp,
+    ) -> Result<Option<Purged>, LedgerError> {
+        self.purge_chunks(before, chunks_max, at).await
     }
 
     async fn overview(&self, newest: u32) -> Result<Overview, LedgerError> {

@@ -40,6 +40,9 @@ runs!(
     what_is_pinned_stays,
     what_is_decided_is_in_the_trail_and_what_failed_is_not,
     the_trail_proves_itself_and_fits_its_anchors,
+    results_go_oldest_first_and_leave_what_they_registered,
+    outbound_files_are_found_once_their_file_is_done_for_long,
+    a_clock_that_jumps_moves_retention_by_a_step,
 );
 
 #[tokio::test]

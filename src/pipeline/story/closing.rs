@@ -75,12 +75,21 @@ impl Story {
     pub(super) async fn deliver_first_again(&self, arrival: &Arrival) -> Result<(), Trouble> {
         patiently!(self.site.stop, {
             let Some(first) = self.site.ledger.first_of(arrival.record.no).await? else { return Ok(()) };
-            if first.state != State::Done {
+            if first.state != State::Done || self.results_purged(first.no).await? {
                 return Ok(());
             }
             answer::write_ack(&self.site, &arrival.issuer, &first, arrival.setup.contact.as_deref()).await?;
-            answer::write_reports(&self.site, &arrival.issuer, first.no, false).await
+            match answer::write_reports(&self.site, &arrival.issuer, first.no, false).await {
+                // Retention was faster than the report.
+                Err(Trouble::Hold(_)) if self.results_purged(first.no).await? => Ok(()),
+                written => written,
+            }
         })
+    }
+
+    /// Whether a file's rows have been kept long enough: its reports cannot be made any more.
+    async fn results_purged(&self, no: FileNo) -> Result<bool, Trouble> {
+        Ok(self.site.ledger.standing(no).await?.results_purged_at.is_some())
     }
 
     pub(super) async fn remove_original(&self, arrival: &Arrival) -> Result<(), Trouble> {

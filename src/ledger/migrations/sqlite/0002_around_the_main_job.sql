@@ -14,6 +14,10 @@ ALTER TABLE file ADD COLUMN kills INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE file ADD COLUMN outbound_purged_at INTEGER;
 ALTER TABLE file ADD COLUMN results_purged_at INTEGER;
 
+-- What retention has still to take: a row enters when its file is done and leaves when it is purged.
+CREATE INDEX file_with_outbound ON file (done_at) WHERE state = 'DONE' AND outbound_purged_at IS NULL;
+CREATE INDEX file_with_results ON file (done_at) WHERE state = 'DONE' AND chunks > 0;
+
 CREATE INDEX file_by_name ON file (name);
 
 -- Who did what, and what was done with which key: rows are added and never changed. `hash` covers the row and the hash of
