@@ -16,15 +16,15 @@ use anyhow::{Context, bail};
 
 use crate::config::{Config, Surroundings};
 use crate::ledger::{Ledger, LedgerError, sqlite};
-use crate::model::{Decision, Limits, SystemClock};
-use crate::pipeline::{DryRun, Finding, Findings, Foreseen, Issuer};
+use crate::model::{Code, Decision, Limits, SystemClock};
+use crate::pipeline::{DryRun, Finding, Findings, Foreseen, Issuer, Progress};
 use crate::register;
 use crate::services::reference::AccountRanges;
 use crate::vault::{IssuerKeys, KeyEncryptionKey};
 
-use super::ExitCode;
 use super::assemble::{KEK_CHECK, Unfit, entropy, is_pinned_kek, new_keys, read_kek, register_options};
 use super::setup::{IssuersKeys, Reference, setup};
+use super::{ExitCode, progress};
 use whose::Whose;
 
 /// How a file is checked.
@@ -108,6 +108,7 @@ async fn judge(bench: &Bench, file: &Path, how: How<'_>) -> anyhow::Result<ExitC
     for note in &whose.notes {
         eprintln!("nightdrop: {note}");
     }
+    let progress = Arc::new(Progress::default());
     let foreseen = match whose.never {
         Some(why) => {
             shown.found(&Finding::never_taken(why))?;
@@ -122,10 +123,19 @@ async fn judge(bench: &Bench, file: &Path, how: How<'_>) -> anyhow::Result<ExitC
                 chunk_records: bench.chunk_records,
                 register: bench.register,
                 ledger: bench.ledger.clone(),
+                progress: &progress,
                 clock: &SystemClock,
                 entropy,
             };
-            dry_run.run(file, &mut *shown).await?
+            // A bar among findings on one terminal would spoil both.
+            let bar = (!io::stdout().is_terminal()).then(|| tokio::spawn(progress::show(Arc::clone(&progress))));
+            let foreseen = dry_run.run(file, &mut *shown).await;
+            if let Some(bar) = bar {
+                bar.abort();
+                // It was told to end.
+                let _ = bar.await;
+            }
+            foreseen?
         }
     };
     let exit = match foreseen.decision {
@@ -144,6 +154,11 @@ async fn judge(bench: &Bench, file: &Path, how: How<'_>) -> anyhow::Result<ExitC
     };
     shown.ended(&foreseen, &said)?;
     kit::tell(how.offline, &foreseen);
+    if foreseen.refusal.as_ref().is_some_and(|refusal| refusal.code == Code::EnvelopeRefused)
+        && !kit::looks_sealed(file)
+    {
+        eprintln!("nightdrop: a file can be checked before it is sealed: --offline --feed NAME");
+    }
     Ok(exit)
 }
 

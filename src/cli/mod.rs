@@ -9,6 +9,7 @@ mod demo;
 mod explain;
 mod files;
 mod keys;
+mod progress;
 mod reading;
 mod records;
 mod reload;

@@ -1,11 +1,9 @@
 //! `nightdrop run` and `nightdrop once`: the daemon, and a batch run of it.
 
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,13 +13,10 @@ use crate::pipeline::{Fatal, Progress, Site};
 use crate::telemetry;
 
 use super::assemble::assemble;
-use super::{ExitCode, reload};
+use super::{ExitCode, progress, reload};
 
 /// How long a stop may take before it is cut short: chunks in flight need far less.
 const STOP_MAX: Duration = Duration::from_secs(10);
-
-/// From one line of progress to the next where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// When a batch run is to end whatever is left.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +110,7 @@ pub(super) async fn work(site: &Arc<Site>, until: Until) -> Result<Left, Fatal> 
             Until::Told | Until::Done(None) => std::future::pending().await,
         }
     };
-    let bar = once.then(|| tokio::spawn(show_progress(Arc::clone(site))));
+    let bar = once.then(|| tokio::spawn(progress::show(Arc::clone(&site.progress))));
     let daemon = daemon::run(Arc::clone(site), options);
     tokio::pin!(daemon, deadline);
     let mut cut_short = None;
@@ -157,43 +152,4 @@ pub(super) async fn work(site: &Arc<Site>, until: Until) -> Result<Left, Fatal> 
     }
     site.ledger.close().await.map_err(|error| Fatal(error.to_string()))?;
     Ok(left)
-}
-
-/// A bar on a terminal; a line now and then elsewhere.
-async fn show_progress(site: Arc<Site>) {
-    let progress = &site.progress;
-    if !std::io::stderr().is_terminal() {
-        loop {
-            tokio::time::sleep(LINE_EVERY).await;
-            eprintln!(
-                "nightdrop: {} of {} records, {} files done",
-                Progress::read(&progress.records_done),
-                Progress::read(&progress.records_accepted),
-                Progress::read(&progress.files_done)
-            );
-        }
-    }
-    let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} records  {rate}  {eta} left  {msg}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            // A bar that cannot be drawn is no reason to stop.
-            let _ = write!(out, "{:.0}/s", state.per_sec());
-        });
-    let bar = ProgressBar::new(0).with_style(style);
-    let _wiped = Wiped(bar.clone());
-    loop {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        bar.set_length(Progress::read(&progress.records_accepted));
-        bar.set_position(Progress::read(&progress.records_done));
-        bar.set_message(format!("{} files done", Progress::read(&progress.files_done)));
-    }
-}
-
-/// Takes the bar off the terminal when the run ends.
-struct Wiped(ProgressBar);
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
 }

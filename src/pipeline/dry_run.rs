@@ -29,7 +29,7 @@ use crate::vault::Nonces;
 use super::grounds::{self, Accepted};
 use super::patience::{Trouble, chain};
 use super::proof::{self, Proof, Rules};
-use super::site::{Feed, Issuer};
+use super::site::{Feed, Issuer, Progress};
 
 use excerpt::Lines;
 use pretended::Pretended;
@@ -56,6 +56,8 @@ pub struct DryRun<'a> {
     pub register: register::Options,
     /// The store, to be asked and never written to; `None` where there is none yet: nothing came before and nothing is registered.
     pub ledger: Option<Arc<dyn Ledger>>,
+    /// What it has done so far.
+    pub progress: &'a Progress,
     /// Time.
     pub clock: &'a dyn Clock,
     /// 32 bytes from the system's source of randomness, new ones each time.
@@ -254,7 +256,8 @@ impl DryRun<'_> {
             judge: Arc::new(judge),
             nonces: nonces.collect::<std::io::Result<_>>()?,
         };
-        let watch = Impatient { stop: stop.clone() };
+        Progress::add(&self.progress.records_accepted, proven.records);
+        let watch = Impatient { stop: stop.clone(), progress: self.progress };
         let ended = register::register(job, self.register, &destination, &watch, &stop).await;
         let ended = ended.map_err(|error| CannotForesee(chain(&error)))?;
         let counted = destination.finish()?;
@@ -281,12 +284,15 @@ fn excerpt_of_refused(file: &Path, feed: &Feed, refusal: &Refusal, line: u64) ->
 }
 
 /// A person waits for the dry run: a store that fails is said at once, not waited for.
-struct Impatient {
+struct Impatient<'a> {
     stop: Stop,
+    progress: &'a Progress,
 }
 
-impl Watch for Impatient {
-    fn committed(&self, _records: u64) {}
+impl Watch for Impatient<'_> {
+    fn committed(&self, records: u64) {
+        Progress::add(&self.progress.records_done, records);
+    }
 
     fn trouble(&self, _error: &LedgerError, _pause: Duration) {
         self.stop.say();

@@ -72,15 +72,19 @@ fn taking_plain_text(mut feed: Feed) -> Feed {
 /// A sealed file that no key here can open says nothing of itself.
 pub(super) fn must_open(whose: &Whose<'_>, file: &Path) -> Result<(), Unfit> {
     let keyless = whose.feed().is_some_and(|feed| feed.keyring.keys().is_empty());
-    let mut first = [0; 3];
-    let sealed = File::open(file).and_then(|mut file| file.read(&mut first)).is_ok_and(|read| first[..read] == *b"eyJ");
-    if keyless && sealed {
+    if keyless && looks_sealed(file) {
         return Err(Unfit::config(format!(
             "{} is sealed, and no private key of its feed is here to open it; check the file as it was before it was sealed",
             file.display()
         )));
     }
     Ok(())
+}
+
+/// Whether a file begins as a token does.
+pub(super) fn looks_sealed(file: &Path) -> bool {
+    let mut first = [0; 3];
+    File::open(file).and_then(|mut file| file.read(&mut first)).is_ok_and(|read| first[..read] == *b"eyJ")
 }
 
 /// What an offline look cannot know.

@@ -52,8 +52,14 @@ pub(super) fn whose<'a>(issuers: &'a [Arc<Issuer>], file: &Path, named: Option<&
             }
         }
     };
-    let feed = FeedMatch::of(&matching(issuer, &name)?);
-    Ok(Whose { issuer, feed, never, notes: Vec::new() })
+    let feeds = matching(issuer, &name)?;
+    let marker = format!("{name}.done");
+    let unmarked = |feed: &usize| issuer.feeds.get(*feed).is_some_and(|feed| feed.done_marker);
+    let mut notes = Vec::new();
+    if lies_in.is_some() && feeds.iter().any(unmarked) && !file.with_file_name(&marker).exists() {
+        notes.push(format!("{name} is not taken before {marker} lies beside it"));
+    }
+    Ok(Whose { issuer, feed: FeedMatch::of(&feeds), never, notes })
 }
 
 /// As a file of a named feed. Then its name is not judged, but it is said what would be wrong with it.

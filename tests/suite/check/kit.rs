@@ -137,4 +137,6 @@ fn offline_the_daemons_own_configuration_serves_as_well() {
     // With the store the same plain file is refused, and the sealed one came before.
     let (exit, said) = foreseen(&world, "ACME_PAYCARDS_KIT.csv");
     assert_eq!((exit, &said["code"]), (3, &json!("ENVELOPE_REFUSED")), "{said}");
+    let ran = checked(&world, &offline[..3]).expect(3);
+    assert!(ran.stderr.contains("--offline --feed NAME"), "{}", ran.stderr);
 }

@@ -169,6 +169,13 @@ fn what_intake_would_leave_alone_is_said_and_not_called_good() {
     symlink(world.at("ACME_PAYCARDS_1.csv.jwe"), world.at("ACME_PAYCARDS_L.csv.jwe")).unwrap();
     assert_eq!(foreseen(&world, "inbound/ACME_PAYCARDS_L.csv.jwe").0, 3);
     assert_eq!(foreseen(&world, "ACME_PAYCARDS_L.csv.jwe").0, 0);
+    let marked = World::shaped(|shape| shape.feed = "done_marker = true");
+    marked.write("inbound/ACME_PAYCARDS_1.csv.jwe", &good);
+    let said =
+        |world: &World| checked(world, &[&["inbound/ACME_PAYCARDS_1.csv.jwe"], &CONFIG[..]].concat()).expect(0).stderr;
+    assert!(said(&marked).contains("before ACME_PAYCARDS_1.csv.jwe.done lies beside it"), "{}", said(&marked));
+    marked.write("inbound/ACME_PAYCARDS_1.csv.jwe.done", "");
+    assert_eq!(said(&marked), "");
     for (path, code) in [("inbound", 1), ("nothing-there", 1)] {
         assert!(!checked(&world, &[&[path], &CONFIG[..]].concat()).expect(code).stderr.is_empty(), "{path}");
     }
