@@ -50,7 +50,10 @@ fn sensitive_authentication_data_refuses_the_file_and_its_copy_is_not_kept() {
         });
         let stem = world.drop_sealed(&file);
         world.once().expect(3);
-        let ack = world.out().refused(&stem, "SAD_PRESENT");
+        let mut ack = world.out().refused(&stem, "SAD_PRESENT");
+        // A hash holds any three digits now and then.
+        ack["sha256"].take();
+        ack["received_at"].take();
         assert!(!ack.to_string().contains("987"), "{ack}");
         for place in ["quarantine", "archive", "work", "inbound"] {
             let kept = world.kept_in(place);
