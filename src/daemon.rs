@@ -1,5 +1,7 @@
 //! The daemon: a post and a lane for each issuer, from the files that an earlier process left open to the word to stop.
 
+mod anchors;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -49,6 +51,7 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
 
     let status = tokio::spawn(tell_status(Arc::clone(&site)));
     let retention = (!options.once).then(|| tokio::spawn(Retention::new(&site).run()));
+    let anchoring = tokio::spawn(anchors::say(Arc::clone(&site)));
     let mut left = Left::new();
     let mut fatal = None;
     loop {
@@ -92,6 +95,7 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
     } else if !site.stop.said() {
         Retention::new(&site).round().await;
     }
+    anchoring.abort();
     if let Some(error) = fatal {
         return Err(error);
     }

@@ -182,6 +182,11 @@ pub fn file_held(no: FileNo, name: &str, why: &str) {
     error!(event = "file_held", file = %no, name, why, "held: an operator must look");
 }
 
+/// Where the audit trail stands. Whoever keeps the log elsewhere can prove with it that the trail was not made anew.
+pub fn audit_anchor(seq: i64, hash: &str) {
+    info!(event = "audit_anchor", seq, hash, "the audit trail stands here");
+}
+
 /// Part of the world is broken; said when it begins. Nothing is lost, the same is tried again.
 pub fn world_failed(part: &str, why: &str, retry_in: Duration) {
     warn!(event = "world_failed", part, why, retry_ms = retry_in.as_millis(), "failed: trying again");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::ledger::Anchor;
 use crate::model::{Clock, Timestamp};
 use crate::open::KeyType;
 
@@ -140,6 +141,9 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Prove the audit trail unbroken, or show it
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Make keys
     #[command(subcommand)]
     Keys(Keys),
@@ -165,6 +169,40 @@ impl Which {
     pub(super) fn called(&self) -> Called<'_> {
         Called { words: &self.file, issuer: self.issuer.as_deref() }
     }
+}
+
+#[derive(Subcommand)]
+pub(super) enum AuditCommand {
+    /// Follow the trail from its first row to its last: exit 0 if it is unbroken, else 1, and what is wrong where
+    Verify {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// A log of the daemon's, - for stdin: the anchors in it must fit the trail
+        #[arg(long, value_name = "LOG")]
+        anchors: Option<PathBuf>,
+        /// An anchor noted elsewhere, as this command prints the head; can be given more than once
+        #[arg(long, value_name = "SEQ:HASH", value_parser = anchor)]
+        anchor: Vec<Anchor>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the trail's rows, a line each
+    List {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Only what is about this file: its id, its name or its stem
+        #[arg(long, value_name = "FILE")]
+        file: Option<String>,
+        /// From this row on
+        #[arg(long, value_name = "SEQ", default_value_t = 1)]
+        from: i64,
+        /// As JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -234,6 +272,10 @@ impl From<Type> for KeyType {
 /// Minutes since midnight, UTC.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeOfDay(u32);
+
+fn anchor(text: &str) -> Result<Anchor, String> {
+    Anchor::parse(text).ok_or_else(|| "an anchor is a row's number, a colon, and 64 hex digits".to_owned())
+}
 
 fn time_of_day(text: &str) -> Result<TimeOfDay, String> {
     let parsed = text.split_once(':').and_then(|(hour, minute)| {

@@ -11,13 +11,14 @@ use crate::config::{Config, Daemon, Surroundings};
 use crate::ledger::sqlite::{self, Notes};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{SystemClock, hex};
-use crate::pipeline::{Current, Progress, Site};
+use crate::pipeline::{Current, Progress, Setup, Site};
 use crate::register::{self, Stop};
 use crate::telemetry;
 use crate::vault::{IssuerKeys, KeyEncryptionKey, KeyPurpose, WrappedKey};
 
 use super::ExitCode;
 use super::setup::{IssuersKeys, Reference, setup};
+use super::trail;
 
 /// Records that are worth a commit before a file ends; from there on larger groups gain little.
 const GROUP_RECORDS_MIN: usize = 20_000;
@@ -33,11 +34,28 @@ pub(super) const KEK_CHECK: &str = "key_encryption_key_check";
 pub(super) struct Unfit {
     pub(super) words: Vec<String>,
     pub(super) code: ExitCode,
+    /// A key was not the right one, or not to be had: the audit trail is told.
+    pub(super) locked_out: bool,
 }
 
 impl Unfit {
     pub(super) fn config(words: impl Into<String>) -> Self {
-        Self { words: vec![words.into()], code: ExitCode::Usage }
+        Self::all_of(vec![words.into()])
+    }
+
+    /// Several mistakes.
+    pub(super) const fn all_of(words: Vec<String>) -> Self {
+        Self { words, code: ExitCode::Usage, locked_out: false }
+    }
+
+    /// A key that is not to be had, or not the right one.
+    pub(super) fn locked_out(words: impl Into<String>) -> Self {
+        Self { locked_out: true, ..Self::config(words) }
+    }
+
+    /// The world, and nobody's mistake.
+    pub(super) fn failure(words: impl Into<String>) -> Self {
+        Self { code: ExitCode::Failure, ..Self::config(words) }
     }
 
     /// Says it, and how to exit.
@@ -61,7 +79,7 @@ impl From<LedgerError> for Unfit {
             | LedgerError::TrailHead
             | LedgerError::Io { .. } => ExitCode::Failure,
         };
-        Self { words: vec![error.to_string()], code }
+        Self { code, ..Self::config(error.to_string()) }
     }
 }
 
@@ -77,29 +95,34 @@ pub(super) fn entropy() -> io::Result<Zeroizing<[u8; 32]>> {
 
 /// Opens the store, reads keys and reference data, and puts everything together.
 pub(super) async fn assemble(config: &Config, surroundings: &Surroundings) -> Result<Arc<Site>, Unfit> {
-    let kek = read_kek(config, surroundings)?;
+    let kek = match read_kek(config, surroundings) {
+        Ok(kek) => kek,
+        Err(mut unfit) => {
+            // A store is not made for the sake of a row that says why there is none.
+            if config.store.path.exists()
+                && let Ok((ledger, _)) = sqlite::open(&store_options(config)).await
+            {
+                trail::locked_out(&ledger, &mut unfit).await;
+            }
+            return Err(unfit);
+        }
+    };
     let reference = Reference::read(&config.reference)?;
 
     if let Some(directory) = config.store.path.parent() {
         std::fs::create_dir_all(directory)
             .map_err(|error| Unfit::config(format!("[store] url: cannot make {}: {error}", directory.display())))?;
     }
-    let (ledger, notes) = sqlite::open(&sqlite::Options {
-        path: config.store.path.clone(),
-        cache_bytes: config.store.cache_bytes,
-        environment: config.environment,
-    })
-    .await?;
+    let (ledger, notes) = sqlite::open(&store_options(config)).await?;
     tell(notes, &config.store.path);
     let ledger: Arc<dyn Ledger> = Arc::new(ledger);
-    pin_kek(&*ledger, &kek).await?;
-    reference.keep(&*ledger).await?;
-
-    let mut keys = IssuersKeys::new();
-    for issuer in &config.issuers {
-        keys.insert(issuer.id.clone(), issuer_keys(&*ledger, &kek, &issuer.id).await?);
-    }
-    let setup = setup(config, surroundings, &reference, &keys)?;
+    let setup = match unlock(config, surroundings, &*ledger, &kek, &reference).await {
+        Ok(setup) => setup,
+        Err(mut unfit) => {
+            trail::locked_out(&*ledger, &mut unfit).await;
+            return Err(unfit);
+        }
+    };
     let daemon = &config.daemon;
     Ok(Arc::new(Site {
         ledger,
@@ -114,6 +137,31 @@ pub(super) async fn assemble(config: &Config, surroundings: &Surroundings) -> Re
         stop: Stop::default(),
         progress: Arc::new(Progress::default()),
     }))
+}
+
+fn store_options(config: &Config) -> sqlite::Options {
+    sqlite::Options {
+        path: config.store.path.clone(),
+        cache_bytes: config.store.cache_bytes,
+        environment: config.environment,
+    }
+}
+
+/// Proves the key-encryption key, opens the issuers' keys with it, and makes the setup.
+async fn unlock(
+    config: &Config,
+    surroundings: &Surroundings,
+    ledger: &dyn Ledger,
+    kek: &KeyEncryptionKey,
+    reference: &Reference,
+) -> Result<Setup, Unfit> {
+    pin_kek(ledger, kek).await?;
+    reference.keep(ledger).await?;
+    let mut keys = IssuersKeys::new();
+    for issuer in &config.issuers {
+        keys.insert(issuer.id.clone(), issuer_keys(ledger, kek, &issuer.id).await?);
+    }
+    setup(config, surroundings, reference, &keys)
 }
 
 fn cores() -> usize {
@@ -143,8 +191,8 @@ fn tell(notes: Notes, path: &Path) {
 pub(super) fn read_kek(config: &Config, surroundings: &Surroundings) -> Result<KeyEncryptionKey, Unfit> {
     let key = "vault.key_encryption_key";
     let text =
-        config.key_encryption_key.read(surroundings).map_err(|error| Unfit::config(format!("{key}: {error}")))?;
-    KeyEncryptionKey::from_hex(&text).map_err(|error| Unfit::config(format!("{key}: {error}")))
+        config.key_encryption_key.read(surroundings).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?;
+    KeyEncryptionKey::from_hex(&text).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))
 }
 
 /// The first start pins the key-encryption key; another one is a mistake to be told before anything is touched.
@@ -159,7 +207,7 @@ pub(super) fn is_pinned_kek(pinned: &str, kek: &KeyEncryptionKey) -> Result<(), 
         return Ok(());
     }
     let words = "vault.key_encryption_key: not the key that this database was made with; put that one back, or use another [store] url";
-    Err(Unfit::config(words))
+    Err(Unfit::locked_out(words))
 }
 
 /// An issuer's keys; made at its first start.
@@ -170,10 +218,11 @@ pub(super) async fn issuer_keys(
 ) -> Result<Arc<IssuerKeys>, Unfit> {
     if ledger.keys(issuer).await?.is_empty() {
         let keys = new_keys(kek, issuer)?;
+        ledger.audit(&trail::keys_made(issuer, &keys)).await?;
         ledger.keep_keys(issuer, &keys).await?;
     }
     let keys = IssuerKeys::open(kek, issuer, &ledger.keys(issuer).await?)
-        .map_err(|error| Unfit::config(format!("vault.key_encryption_key: {error}")))?;
+        .map_err(|error| Unfit::locked_out(format!("vault.key_encryption_key: {error}")))?;
     if !keys.locked() {
         telemetry::memory_not_locked(issuer);
     }
@@ -185,7 +234,7 @@ pub(super) fn new_keys(kek: &KeyEncryptionKey, issuer: &str) -> Result<Vec<Wrapp
     let mut keys = Vec::new();
     for purpose in KeyPurpose::ALL {
         let mut random = Zeroizing::new([0_u8; 44]);
-        let failed = |error: io::Error| Unfit { words: vec![error.to_string()], code: ExitCode::Failure };
+        let failed = |error: io::Error| Unfit::failure(error.to_string());
         random[..32].copy_from_slice(&*entropy().map_err(failed)?);
         random[32..].copy_from_slice(&entropy().map_err(failed)?[..12]);
         keys.push(kek.wrap_new(issuer, purpose, 1, &random));

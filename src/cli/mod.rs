@@ -3,6 +3,7 @@
 mod account;
 mod args;
 mod assemble;
+mod audit;
 mod check;
 mod config;
 mod demo;
@@ -17,6 +18,7 @@ mod run;
 mod seal;
 mod setup;
 mod status;
+mod trail;
 
 use std::path::Path;
 
@@ -27,7 +29,7 @@ use crate::config::{Config, Problem};
 use crate::model::SystemClock;
 use crate::open::KeyError;
 
-use args::{Cli, Command, ConfigCommand, Envelope, Keys, NewKey};
+use args::{AuditCommand, Cli, Command, ConfigCommand, Envelope, Keys, NewKey};
 use run::Until;
 
 /// How a command ends. The numbers are part of the contract.
@@ -87,6 +89,12 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
         Command::Show { which, json } => files::show(&which.config, which.called(), json),
         Command::Records { which, rejected, json } => records::records(&which.config, which.called(), rejected, json),
         Command::Explain { code, json } => Ok(explain::explain(&code, json)),
+        Command::Audit(AuditCommand::Verify { config, anchors, anchor, json }) => {
+            audit::verify(&config, anchors.as_deref(), &anchor, json)
+        }
+        Command::Audit(AuditCommand::List { config, file, from, json }) => {
+            audit::list(&config, file.as_deref(), from, json)
+        }
         Command::Keys(Keys::New(NewKey::Kek { out })) => keys::new_kek(&out).map(|()| ExitCode::Ok),
         Command::Keys(Keys::New(NewKey::Envelope { kid, key_type, out })) => {
             keys::new_envelope(&kid, key_type.into(), &out).map(|public| {

@@ -13,9 +13,9 @@ use crate::daemon;
 use crate::pipeline::{Setup, Site};
 use crate::telemetry;
 
-use super::ExitCode;
 use super::assemble::{Unfit, issuer_keys, pin_kek, read_kek};
 use super::setup::{IssuersKeys, Reference, setup};
+use super::trail;
 
 /// Listens from now on, until it is aborted.
 pub(super) fn listen(site: &Arc<Site>, config: &Config, surroundings: &Surroundings) -> io::Result<JoinHandle<()>> {
@@ -38,7 +38,10 @@ async fn reloading(mut hangups: Signal, site: Arc<Site>, mut config: Config, sur
                 site.setup.replace(setup);
                 config = new;
             }
-            Err(Unfit { words, .. }) => words.iter().for_each(|why| telemetry::reload_refused(why)),
+            Err(mut unfit) => {
+                trail::reload_refused(&*site.ledger, &mut unfit).await;
+                unfit.words.iter().for_each(|why| telemetry::reload_refused(why));
+            }
         }
         daemon::say(&[NotifyState::Ready]);
     }
@@ -77,11 +80,12 @@ async fn reload(site: &Arc<Site>, config: &Config, surroundings: &Surroundings) 
     let (named, at) = (new.clone(), surroundings.clone());
     let (setup, reference) = on_thread(move || Ok((setup(&named, &at, &reference, &keys)?, reference))).await?;
     reference.keep(&*site.ledger).await?;
+    trail::configuration(&*site.ledger, &new, &setup).await?;
     Ok((new, setup))
 }
 
 fn mistakes(problems: &[crate::config::Problem]) -> Unfit {
-    Unfit { words: problems.iter().map(ToString::to_string).collect(), code: ExitCode::Usage }
+    Unfit::all_of(problems.iter().map(ToString::to_string).collect())
 }
 
 /// Files may lie where reading takes its time.

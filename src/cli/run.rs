@@ -13,6 +13,7 @@ use crate::pipeline::{Fatal, Progress, Site};
 use crate::telemetry;
 
 use super::assemble::assemble;
+use super::trail;
 use super::{ExitCode, progress, reload};
 
 /// How long a stop may take before it is cut short: chunks in flight need far less.
@@ -46,6 +47,10 @@ async fn under_signals(config: &Config, until: Until, surroundings: &Surrounding
         Ok(site) => site,
         Err(unfit) => return unfit.say(),
     };
+    if let Err(error) = trail::began(&site, config).await {
+        eprintln!("nightdrop: {error}");
+        return ExitCode::Failure;
+    }
     let reloading = match reload::listen(&site, config, surroundings) {
         Ok(reloading) => reloading,
         Err(error) => {
@@ -140,6 +145,11 @@ pub(super) async fn work(site: &Arc<Site>, until: Until) -> Result<Left, Fatal> 
         bar.abort();
         let _ = bar.await;
     }
+    let why = match &ended {
+        Ok(_) => cut_short.unwrap_or("nothing is left to do"),
+        Err(Fatal(why)) => why,
+    };
+    let told = trail::ended(site, why).await;
     let mut left = ended?;
     if once && cut_short.is_some() {
         let open = site.ledger.open_files().await.map_err(|error| Fatal(error.to_string()))?;
@@ -150,6 +160,7 @@ pub(super) async fn work(site: &Arc<Site>, until: Until) -> Result<Left, Fatal> 
                 .filter(|(name, _)| !known.contains(name)),
         );
     }
+    told.map_err(|error| Fatal(error.to_string()))?;
     site.ledger.close().await.map_err(|error| Fatal(error.to_string()))?;
     Ok(left)
 }

@@ -18,7 +18,6 @@ use crate::services::reference::{AccountRanges, CardProducts};
 use crate::telemetry;
 use crate::vault::IssuerKeys;
 
-use super::ExitCode;
 use super::assemble::Unfit;
 
 /// The issuers' keys in the vault, by issuer.
@@ -48,6 +47,10 @@ impl Reference {
         Sha256::digest(&self.ranges_csv[..]).into()
     }
 
+    fn products_digest(&self) -> Option<[u8; 32]> {
+        self.products_csv.as_ref().map(|csv| Sha256::digest(csv).into())
+    }
+
     /// The account ranges alone.
     pub(super) const fn ranges(&self) -> &Arc<AccountRanges> {
         &self.ranges
@@ -57,7 +60,7 @@ impl Reference {
     pub(super) async fn keep(&self, ledger: &dyn Ledger) -> Result<(), LedgerError> {
         ledger.keep_reference(ReferenceKind::AccountRanges, &self.ranges_digest(), &self.ranges_csv).await?;
         if let Some(csv) = &self.products_csv {
-            ledger.keep_reference(ReferenceKind::CardProducts, &Sha256::digest(&csv[..]).into(), csv).await?;
+            ledger.keep_reference(ReferenceKind::CardProducts, &Sha256::digest(csv).into(), csv).await?;
         }
         Ok(())
     }
@@ -82,6 +85,7 @@ pub(super) fn setup(
         contact: daemon.contact.clone(),
         chunk_records: daemon.chunk_records,
         ranges_digest: reference.ranges_digest(),
+        products_digest: reference.products_digest(),
         ranges: Arc::clone(&reference.ranges),
         retention: config.retention,
         looking: Looking { settle: daemon.settle, stalled: daemon.stalled, scan: daemon.scan },
@@ -93,7 +97,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Unfit> {
 }
 
 fn mistaken(path: &Path, mistakes: impl Iterator<Item = String>) -> Unfit {
-    Unfit { words: mistakes.map(|mistake| format!("{}: {mistake}", path.display())).collect(), code: ExitCode::Usage }
+    Unfit::all_of(mistakes.map(|mistake| format!("{}: {mistake}", path.display())).collect())
 }
 
 fn assemble_issuer(
@@ -106,8 +110,8 @@ fn assemble_issuer(
         None => None,
         Some(source) => {
             let key = format!("issuer {}: reply_key", issuer.id);
-            let bytes = source.read(surroundings).map_err(|error| Unfit::config(format!("{key}: {error}")))?;
-            Some(Recipient::parse(&bytes).map_err(|error| Unfit::config(format!("{key}: {error}")))?)
+            let bytes = source.read(surroundings).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?;
+            Some(Recipient::parse(&bytes).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?)
         }
     };
     let feeds = config.feeds_of(&issuer.id).map(|feed| assemble_feed(feed, surroundings)).collect::<Result<_, _>>()?;
@@ -126,8 +130,8 @@ fn assemble_feed(feed: &config::Feed, surroundings: &Surroundings) -> Result<Fee
     let mut keys = Vec::new();
     for (index, source) in feed.keys.iter().enumerate() {
         let key = format!("feed {}: keys[{index}]", feed.name);
-        let bytes = source.read(surroundings).map_err(|error| Unfit::config(format!("{key}: {error}")))?;
-        keys.push(PrivateKey::parse(&bytes).map_err(|error| Unfit::config(format!("{key}: {error}")))?);
+        let bytes = source.read(surroundings).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?;
+        keys.push(PrivateKey::parse(&bytes).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?);
     }
     if feed.envelopes.contains(&EnvelopeKind::None) {
         telemetry::plaintext_feed(&feed.name);

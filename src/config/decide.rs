@@ -10,13 +10,14 @@ use super::written::{Purpose, Written, WrittenFeed, WrittenIssuer};
 use super::{Problem, SecretSource};
 
 /// `None` only where a problem has been noted.
-pub(super) fn decide(written: Written<'_>, file: &Path) -> Option<Config> {
+pub(super) fn decide(written: Written<'_>, file: &Path, sha256: [u8; 32]) -> Option<Config> {
     let (environment, issuers) = together(&written, Purpose::Daemon);
     let warnings = warnings(&written, environment);
     Some(Config {
         issuers: decided(written.issuers, issuers)?,
         feeds: written.feeds.into_iter().map(feed).collect::<Option<_>>()?,
         file: file.to_owned(),
+        sha256,
         environment: environment?,
         daemon: written.daemon,
         limits: written.limits,

@@ -13,6 +13,8 @@ use super::{Problem, SecretSource};
 pub struct Config {
     /// The file it was read from, absolute.
     pub file: PathBuf,
+    /// SHA-256 of its text: which configuration it was.
+    pub sha256: [u8; 32],
     /// TEST or PROD: one for all feeds, since one database holds one of them.
     pub environment: Environment,
     /// `[daemon]`.

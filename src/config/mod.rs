@@ -20,6 +20,7 @@ mod written;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
 pub use decided::{Config, Controls, Daemon, Feed, Format, Issuer, Kit, Reference, Sequence, Store};
@@ -58,7 +59,7 @@ impl Config {
     /// # Errors
     /// Every problem found, in the order of the file.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Vec<Problem>> {
-        parse(text, file, Purpose::Daemon, |written| decide::decide(written, file))
+        parse(text, file, Purpose::Daemon, |written| decide::decide(written, file, Sha256::digest(text).into()))
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Config, Daemon, Issuer, Problem, Store};
 pub fn takes_restart(now: &Config, new: &Config) -> Vec<Problem> {
     let Config {
         file: _,
+        sha256: _,
         environment,
         daemon,
         limits: _,

@@ -85,6 +85,7 @@ fn what_is_not_written_is_as_documented() {
     };
     let expected = Config {
         file: at("nightdrop.toml"),
+        sha256: Sha256::digest(LEAST).into(),
         environment: Environment::Test,
         daemon,
         limits: Limits::default(),

@@ -14,6 +14,7 @@ use crate::services::definition;
 use super::patience::{Trouble, blocking};
 use super::reply::ReplySeal;
 use super::site::{Issuer, Settings, Site};
+use super::trail::{self, Use};
 
 /// Chunks read at a time.
 const CHUNKS_A_READ: u64 = 50;
@@ -42,12 +43,12 @@ pub(super) async fn write_reports(site: &Site, issuer: &Issuer, no: FileNo, firs
     let record = site.ledger.file(no).await?;
     let standing = site.ledger.standing(no).await?;
     let settings = settings(&standing.settings)?;
-    let seal = match &settings.reply_key {
+    let reply_key = match &settings.reply_key {
         None => None,
         Some(jwk) => {
             let recipient = Recipient::parse(jwk.as_bytes())
                 .map_err(|_| Trouble::Hold("the reply key kept with the file does not parse".into()))?;
-            Some(ReplySeal(recipient))
+            Some(Arc::new(recipient))
         }
     };
     let ack_content = ack::content(&record, settings.contact.as_deref());
@@ -55,6 +56,7 @@ pub(super) async fn write_reports(site: &Site, issuer: &Issuer, no: FileNo, firs
     let mut outbound =
         vec![Outbound { name: ack::name(&record.stem), content_sha256: ack_hash.clone(), sha256: ack_hash }];
 
+    let seal = reply_key.clone().map(ReplySeal);
     let reading = Reading { ledger: Arc::clone(&site.ledger), chunks: standing.chunks, seal };
     let (outbox, rows_of, tally) = (issuer.outbox.clone(), record.clone(), standing.tally);
     let runtime = Handle::current();
@@ -77,6 +79,11 @@ pub(super) async fn write_reports(site: &Site, issuer: &Issuer, no: FileNo, firs
     let (outbox, name) = (issuer.outbox.clone(), summary::name(&record.stem));
     let summary_hash = hex(&Sha256::digest(&content));
     outbound.push(Outbound { name: name.clone(), content_sha256: summary_hash.clone(), sha256: summary_hash });
+    // Told when the sealing is done, so that an outbound directory that is away for a night is not told of at every try; and
+    // before the file counts as reported.
+    if let Some(key) = &reply_key {
+        trail::key_used(site, &record, Use::Answers(key)).await?;
+    }
     // Before the summary, whose presence says that all is done. Sealed anew, an answer has other bytes: what the ledger
     // lists is what lies there.
     let (from, to): (&[State], _) = if first_time {

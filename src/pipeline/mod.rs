@@ -21,6 +21,7 @@ mod reply;
 mod retention;
 mod site;
 mod story;
+mod trail;
 
 pub use dry_run::{CannotForesee, DryRun, Excerpt, Finding, Findings, Foreseen, Level};
 pub use lane::Lane;

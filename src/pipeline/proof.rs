@@ -24,6 +24,16 @@ pub(super) enum Proof {
     Refused { refusal: Refusal, envelope: Option<EnvelopeKind>, key_id: Option<String>, header: Option<Header> },
 }
 
+impl Proof {
+    /// The key that opened the file, where one did.
+    pub(super) fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::Whole { opened, .. } => opened.key_id(),
+            Self::Refused { key_id, .. } => key_id.as_deref(),
+        }
+    }
+}
+
 /// The rules that pass 1 applies: the feed's as they are now, or as they were when the file was accepted.
 pub(super) struct Rules<'a> {
     pub(super) open: &'a open::Options,

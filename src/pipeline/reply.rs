@@ -1,12 +1,13 @@
 //! Seals answers for an issuer's reply key: joins the report stage's seam to the JWE sealer.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use crate::open::{Recipient, Sealer};
 use crate::report::{Draft, Seal, SealedWrite};
 
 /// A reply key at work.
-pub(super) struct ReplySeal(pub(super) Recipient);
+pub(super) struct ReplySeal(pub(super) Arc<Recipient>);
 
 struct Sealing(Sealer<Draft>);
 

@@ -61,6 +61,8 @@ pub struct Setup {
     pub ranges_digest: [u8; 32],
     /// How long what is no longer needed is kept.
     pub retention: Retention,
+    /// The version of the card products, where there are any.
+    pub products_digest: Option<[u8; 32]>,
     /// How inbound directories are looked at.
     pub looking: Looking,
 }

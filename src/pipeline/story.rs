@@ -16,6 +16,7 @@ use super::patience::{Trouble, blocking, patiently};
 use super::post::{SharedInbox, with_inbox};
 use super::proof::Proof;
 use super::site::{Progress, Site};
+use super::trail::{self, Use};
 
 pub(super) use arrival::{Arrival, Next, Pending, Waiting};
 
@@ -77,6 +78,9 @@ impl Story {
             return self.put_back(&arrival, false).await;
         }
         let proof = proof?;
+        if let Some(key) = proof.key_id() {
+            patiently!(self.site.stop, trail::key_used(&self.site, &arrival.record, Use::Open(key)).await)?;
+        }
         match (proof, arrival.record.state) {
             (Proof::Whole { opened, proven }, State::Accepted | State::Registering) => {
                 self.accepted(&arrival, opened, proven).await

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::audit;
 use crate::file::CsvFile;
 use crate::outbound::Recon;
 use crate::pan;
@@ -118,6 +119,7 @@ fn kills_at_random_moments_change_nothing() {
     }
     assert_eq!(storm.out().names(), peace.out().names(), "an outbound file too many, too few or half-made");
     assert_eq!(storm.waiting(), [""; 0]);
+    audit::expect_unbroken(&storm);
     everything_is_registered_once(&storm, &files, registered);
     eprintln!("{kills} kills over {} files of {records} records: identical, 0 lost, 0 doubled", files.len());
 }

@@ -4,6 +4,7 @@
 //! `make test` runs these at a size of seconds; `make test-long` runs [`crash`] and [`large`] at full size.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
 
+mod audit;
 mod broken;
 mod check;
 mod commands;

@@ -15,7 +15,6 @@ use crate::pipeline::{Feed, Foreseen, Issuer};
 use crate::report::Outbox;
 use crate::vault::KeyEncryptionKey;
 
-use super::super::ExitCode;
 use super::super::assemble::{Unfit, entropy, new_keys, register_options};
 use super::super::setup::{Reference, feed_with};
 use super::{Bench, Whose, open_keys};
@@ -24,9 +23,9 @@ use super::{Bench, Whose, open_keys};
 pub(super) fn bench(kit: &Kit, feed: Option<&str>, surroundings: &Surroundings) -> Result<Bench, Unfit> {
     let limits: Limits = kit.limits.clone();
     let ranges = Arc::clone(Reference::read(&kit.reference)?.ranges());
-    let random = entropy().map_err(|error| Unfit { words: vec![error.to_string()], code: ExitCode::Failure })?;
-    let kek = KeyEncryptionKey::from_hex(hex(&*random).as_bytes())
-        .map_err(|error| Unfit { words: vec![error.to_string()], code: ExitCode::Failure })?;
+    let random = entropy().map_err(|error| Unfit::failure(error.to_string()))?;
+    let kek =
+        KeyEncryptionKey::from_hex(hex(&*random).as_bytes()).map_err(|error| Unfit::failure(error.to_string()))?;
     let mut issuers = Vec::new();
     for issuer in &kit.issuers {
         let mut feeds = Vec::new();

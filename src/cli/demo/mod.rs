@@ -18,6 +18,7 @@ use super::ExitCode;
 use super::account::table;
 use super::assemble::{Unfit, assemble};
 use super::run::{Until, work};
+use super::trail;
 
 /// Makes the site, runs it, shows it.
 pub(super) fn demo(records: u64, dir: Option<&Path>, log_filter: Option<&str>) -> anyhow::Result<ExitCode> {
@@ -42,6 +43,7 @@ pub(super) fn demo(records: u64, dir: Option<&Path>, log_filter: Option<&str>) -
             Ok(site) => site,
             Err(Unfit { words, .. }) => bail!(words.join("\n")),
         };
+        trail::began(&site, &config).await?;
         work(&site, Until::Done(None)).await?;
         drop(site);
         let ledger = crate::ledger::sqlite::open_read_only(&config.store.path).await?;

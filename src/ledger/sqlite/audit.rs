@@ -138,7 +138,7 @@ impl SqliteLedger {
             Err(LedgerError::TrailHead) => return Ok(Err(Finding::HeadGone)),
             found => found?,
         };
-        let mut verifier = Verifier::new(anchors);
+        let mut verifier = Verifier::new(head, anchors);
         let mut from = i64::MIN;
         loop {
             let sql = format!("{ROW} WHERE seq >= ? ORDER BY seq LIMIT ?");
@@ -155,7 +155,7 @@ impl SqliteLedger {
                 break;
             }
         }
-        Ok(verifier.end(head.as_ref()))
+        Ok(verifier.end())
     }
 
     pub(super) async fn trail(&self, from: i64, count: u32) -> Result<Vec<AuditRow>, LedgerError> {

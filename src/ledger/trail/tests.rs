@@ -15,11 +15,11 @@ fn trail(rows: i64) -> (Vec<AuditRow>, Anchor) {
 }
 
 fn verify(rows: &[AuditRow], head: Option<Anchor>, anchors: &[Anchor]) -> Result<Verified, Finding> {
-    let mut verifier = Verifier::new(anchors);
+    let mut verifier = Verifier::new(head, anchors);
     for row in rows {
         verifier.row(row.seq, Some(row))?;
     }
-    verifier.end(head.as_ref())
+    verifier.end()
 }
 
 #[test]
@@ -104,13 +104,18 @@ fn rows_taken_out_put_in_or_moved_are_told() {
         rows.push(AuditRow::next(rows[5].anchor().as_ref(), &entry));
     };
     assert_eq!(with(late), Err(Finding::Added { from: 7, to: 7 }));
+    let odd = |rows: &mut Vec<AuditRow>| {
+        let copy = AuditRow { seq: 9, ..rows[0].clone() };
+        rows.push(copy);
+    };
+    assert_eq!(with(odd), Err(Finding::Added { from: 9, to: 9 }));
     let last_anew = |rows: &mut Vec<AuditRow>| {
         let entry = AuditEntry::new(AT, AuditEvent::Stopped, Actor::Uid(7));
         rows[5] = AuditRow::next(rows[4].anchor().as_ref(), &entry);
     };
     assert_eq!(with(last_anew), Err(Finding::HeadDiffers { seq: 6 }));
     assert_eq!(verify(&rows, None, &[]), Err(Finding::HeadGone));
-    let mut verifier = Verifier::new(&[]);
+    let mut verifier = Verifier::new(Some(head), &[]);
     assert_eq!(verifier.row(1, None), Err(Finding::Changed { seq: 1 }), "a row that cannot be read");
 }
 

@@ -17,6 +17,7 @@ use super::super::answer;
 use super::super::grounds::Accepted;
 use super::super::patience::{Trouble, chain, patiently};
 use super::super::site::{Issuer, Progress, Settings};
+use super::super::trail::{self, Use};
 use super::{Arrival, Next, Story};
 
 impl Story {
@@ -37,6 +38,8 @@ impl Story {
                 .advance(no, &[State::Accepted, State::Registering], State::Registering, site.clock.now())
                 .await?)
         })?;
+        let epoch = arrival.issuer.keys.epoch();
+        patiently!(self.site.stop, trail::key_used(site, record, Use::Vault(epoch)).await)?;
         if self.register(arrival, &opened, &proven).await? == Ended::Stopped {
             return Err(Trouble::Stopped);
         }
