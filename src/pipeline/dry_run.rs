@@ -17,7 +17,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::intake::FeedMatch;
-use crate::ledger::{Candidate, Ledger, LedgerError};
+use crate::ledger::{Candidate, Ledger, LedgerError, SequenceRule};
 use crate::model::{BatchKey, Clock, Code, Decision, EnvelopeKind, FileNo, Header, Limits, Refusal, Tally};
 use crate::open::{self, Opened};
 use crate::parse::Proven;
@@ -87,7 +87,7 @@ pub struct Foreseen {
     pub records: Option<u64>,
     /// The name of the file that it repeats.
     pub duplicate_of: Option<String>,
-    /// The sequence number that is expected, where that is why it is refused.
+    /// The sequence number that is expected next, where the feed counts and the file is accepted or refused for its number.
     pub next_sequence: Option<u64>,
     /// Its records by outcome.
     pub tally: Tally,
@@ -176,6 +176,10 @@ impl DryRun<'_> {
         }
         let Some(refusal) = refusal else {
             foreseen.decision = Some(Decision::Accepted);
+            if whole.feed.sequence != SequenceRule::Off {
+                let given = whole.proven.header.as_ref().and_then(Header::sequence);
+                foreseen.next_sequence = given.map(|given| given + 1);
+            }
             (foreseen.tally, foreseen.codes) = self.register(&whole, findings).await?;
             return Ok(foreseen);
         };

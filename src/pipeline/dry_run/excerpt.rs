@@ -49,12 +49,17 @@ impl Excerpt {
         field: u8,
     ) -> Self {
         let mut shown = Zeroizing::new(line.to_vec());
+        let mut from = 0;
         for (column, cell) in cells {
+            hide_card_numbers(&mut shown[from..cell.start]);
+            from = cell.end;
             match names.get(*column) {
                 Some(&"pan") => hide_pan(&mut shown[cell.clone()], row.masked),
                 _ => hide_card_numbers(&mut shown[cell.clone()]),
             }
         }
+        // Whatever is no cell of the service's is hidden by its looks alone.
+        hide_card_numbers(&mut shown[from..]);
         let wrong = cells.iter().find(|(column, _)| *column == usize::from(field)).map(|(_, cell)| cell.clone());
         // A column that the file does not have at all is missing at the end of the line.
         Self::new(&shown, row.line, wrong.unwrap_or(line.len()..line.len()))
@@ -261,6 +266,26 @@ mod tests {
         ] {
             assert_eq!(hidden(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_no_known_cell_is_searched_too() {
+        let row = RecordRow {
+            line: 3,
+            record_ref: "r".into(),
+            outcome: crate::model::Outcome::Rejected,
+            failures: Vec::new(),
+            masked: Masked::NONE,
+            own: Box::default(),
+        };
+        let shown = |cells: &[(usize, Range<usize>)]| {
+            let line = b"r,2303770003322342,4111111111111111";
+            Excerpt::of_record(line, cells, &["record_ref", "pan"], &row, 1)
+        };
+        for cells in [&[][..], &[(0, 0..1)], &[(0, 0..1), (1, 2..18)], &[(0, 0..1), (9, 19..35)]] {
+            assert_eq!(shown(cells).text, "r,****************,****************");
+        }
+        assert_eq!((shown(&[(0, 0..1)]).mark, shown(&[(1, 2..18)]).mark), (35..35, 2..18));
     }
 
     #[test]
