@@ -289,20 +289,35 @@ fn bytes_in(work: &Path) -> u64 {
 
 /// The line that `systemctl status` shows.
 async fn tell_status(site: Arc<Site>) {
+    let mut troubles = site.progress.troubles.changes();
     let mut before = Progress::read(&site.progress.records_done);
+    let mut next = tokio::time::interval(STATUS_EVERY);
+    next.tick().await;
+    let mut rate = 0;
     loop {
-        tokio::time::sleep(STATUS_EVERY).await;
-        let now = Progress::read(&site.progress.records_done);
-        let line = format!(
-            "{} files done, {} in hand, {} records, {}/s",
-            Progress::read(&site.progress.files_done),
-            Progress::read(&site.progress.files_open),
-            now,
-            (now - before) / STATUS_EVERY.as_secs()
-        );
-        before = now;
-        say(&[NotifyState::Status(&line)]);
+        // What fails is shown at once, figures from time to time.
+        tokio::select! {
+            _ = next.tick() => {
+                let now = Progress::read(&site.progress.records_done);
+                rate = (now - before) / STATUS_EVERY.as_secs();
+                before = now;
+            }
+            () = troubles.next() => {}
+        }
+        say(&[NotifyState::Status(&status_line(&site.progress, rate))]);
     }
+}
+
+fn status_line(progress: &Progress, rate: u64) -> String {
+    let waited_for: Vec<&str> = progress.troubles.now().into_iter().map(|(part, _)| part).collect();
+    let waiting =
+        if waited_for.is_empty() { String::new() } else { format!("waiting for the {}; ", waited_for.join(", ")) };
+    format!(
+        "{waiting}{} files done, {} in hand, {} records, {rate}/s",
+        Progress::read(&progress.files_done),
+        Progress::read(&progress.files_open),
+        Progress::read(&progress.records_done),
+    )
 }
 
 /// Tells the supervisor, where there is one.

@@ -22,12 +22,14 @@ mod retention;
 mod site;
 mod story;
 mod trail;
+mod troubles;
 
 pub use dry_run::{CannotForesee, DryRun, Excerpt, Finding, Findings, Foreseen, Level};
 pub use lane::Lane;
 pub use post::{Post, Round};
 pub use retention::Retention;
 pub use site::{Current, Feed, Issuer, Looking, Progress, Setup, Site};
+pub use troubles::Troubles;
 
 /// What ends the process: its disk cannot be believed any more, or the ledger contradicts itself where no single file is at fault.
 #[derive(Debug, thiserror::Error)]

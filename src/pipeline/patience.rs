@@ -12,6 +12,9 @@ use crate::register::{RegisterError, Stop};
 use crate::report::ReportError;
 use crate::telemetry;
 
+use super::site::Progress;
+use super::troubles::Waited;
+
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
@@ -137,11 +140,11 @@ pub(super) fn refusal_or_trouble(error: OpenError) -> Result<Refusal, Trouble> {
 /// A macro and not a function: the step borrows what lies around it, and a closure that gives back such a future cannot
 /// say that it may move between threads.
 macro_rules! patiently {
-    ($stop:expr, $step:expr) => {{
+    ($site:expr, $step:expr) => {{
         let mut patience = $crate::pipeline::patience::Patience::default();
         loop {
             let tried: Result<_, $crate::pipeline::patience::Trouble> = async { $step }.await;
-            match patience.weigh(tried, &$stop).await {
+            match patience.weigh(tried, &$site.stop, &$site.progress).await {
                 Ok(Some(done)) => break Ok(done),
                 Ok(None) => {}
                 Err(trouble) => break Err(trouble),
@@ -154,17 +157,22 @@ pub(super) use patiently;
 /// How often a step was tried, and what failed.
 #[derive(Default)]
 pub(super) struct Patience {
-    failing: Option<&'static str>,
+    failing: Option<Waited>,
     tries: u32,
 }
 
 impl Patience {
     /// Waits after a failure of the world, and gives back `None` for another try. A failure is said when it begins and when it is over.
-    pub(super) async fn weigh<T>(&mut self, tried: Result<T, Trouble>, stop: &Stop) -> Result<Option<T>, Trouble> {
+    pub(super) async fn weigh<T>(
+        &mut self,
+        tried: Result<T, Trouble>,
+        stop: &Stop,
+        progress: &Progress,
+    ) -> Result<Option<T>, Trouble> {
         let (part, error) = match tried {
             Ok(done) => {
-                if let Some(part) = self.failing.take() {
-                    telemetry::world_recovered(part);
+                if let Some(failed) = self.failing.take() {
+                    telemetry::world_recovered(failed.part);
                 }
                 return Ok(Some(done));
             }
@@ -173,9 +181,10 @@ impl Patience {
         };
         let pause = (PAUSE_MIN * 2_u32.saturating_pow(self.tries)).min(PAUSE_MAX);
         self.tries = (self.tries + 1).min(10);
-        if self.failing != Some(part) {
-            telemetry::world_failed(part, &chain(error.as_ref()), pause);
-            self.failing = Some(part);
+        if self.failing.as_ref().is_none_or(|failed| failed.part != part) {
+            let why = chain(error.as_ref());
+            telemetry::world_failed(part, &why, pause);
+            self.failing = Some(progress.troubles.wait(part, &why));
         }
         if stop.said() {
             return Err(Trouble::Stopped);

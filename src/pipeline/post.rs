@@ -15,6 +15,7 @@ use super::Fatal;
 use super::patience::{Trouble, blocking, patiently};
 use super::site::{Issuer, Looking, Progress, Setup, Site};
 use super::story::{Arrival, Pending};
+use super::troubles::Waited;
 
 /// Files in hand at a time, of all issuers together.
 const IN_HAND_MAX: u64 = 256;
@@ -37,8 +38,8 @@ pub struct Post {
     issuer: Arc<Issuer>,
     inbox: SharedInbox,
     lane: UnboundedSender<Pending>,
-    short_of_room: bool,
-    failing: bool,
+    short_of_room: Option<Waited>,
+    failing: Option<Waited>,
 }
 
 /// What one round of looking came to.
@@ -64,7 +65,7 @@ impl Post {
         inbox: SharedInbox,
         lane: UnboundedSender<Pending>,
     ) -> Self {
-        Self { site, setup, issuer, inbox, lane, short_of_room: false, failing: false }
+        Self { site, setup, issuer, inbox, lane, short_of_room: None, failing: None }
     }
 
     /// The issuer's inbound directory.
@@ -140,16 +141,20 @@ impl Post {
                 }
             }
         }
-        if !round.hindered && std::mem::take(&mut self.failing) {
-            telemetry::world_recovered("intake");
+        if !round.hindered
+            && let Some(failed) = self.failing.take()
+        {
+            telemetry::world_recovered(failed.part);
         }
         Ok(round)
     }
 
     /// Said when it begins, not at every look.
     fn say_failing(&mut self, trouble: &Trouble) {
-        if !std::mem::replace(&mut self.failing, true) {
-            telemetry::world_failed("intake", &trouble.to_string(), Duration::ZERO);
+        if self.failing.is_none() {
+            let why = trouble.to_string();
+            telemetry::world_failed("intake", &why, Duration::ZERO);
+            self.failing = Some(self.site.progress.troubles.wait("intake", &why));
         }
     }
 
@@ -169,14 +174,13 @@ impl Post {
                 return Ok(false);
             }
         };
-        if room == self.short_of_room {
-            self.short_of_room = !room;
-            if room {
-                telemetry::world_recovered("work directory");
-            } else {
-                let why = "less room than [limits] free_bytes would be left; intake pauses";
-                telemetry::world_failed("work directory", why, Duration::ZERO);
-            }
+        if room && let Some(short) = self.short_of_room.take() {
+            telemetry::world_recovered(short.part);
+        }
+        if !room && self.short_of_room.is_none() {
+            let why = "less room than [limits] free_bytes would be left; intake pauses";
+            telemetry::world_failed("work directory", why, Duration::ZERO);
+            self.short_of_room = Some(self.site.progress.troubles.wait("work directory", why));
         }
         Ok(room)
     }
@@ -200,13 +204,13 @@ impl Post {
             bytes: candidate.identity.size,
             at: site.clock.now(),
         };
-        let record = patiently!(site.stop, Ok(self.tried().ledger.claim(&claim).await?))?;
+        let record = patiently!(site, Ok(self.tried().ledger.claim(&claim).await?))?;
         let copied = self.copy(candidate, &record).await;
         let (sha256, bytes) = match copied {
             Ok(Copied::Whole { sha256, bytes }) => (Some(hex(&sha256)), bytes),
             Ok(Copied::TooLarge { bytes }) => (None, bytes),
             Ok(other) => {
-                patiently!(site.stop, Ok(self.tried().ledger.unclaim(record.no, site.clock.now()).await?))?;
+                patiently!(site, Ok(self.tried().ledger.unclaim(record.no, site.clock.now()).await?))?;
                 telemetry::claim_thrown_away(record.no, &candidate.name);
                 with_inbox(&self.inbox, |inbox| match other {
                     Copied::Denied => inbox.denied(&candidate.name, &candidate.identity),
@@ -215,11 +219,11 @@ impl Post {
                 return Ok(false);
             }
             Err(trouble) => {
-                patiently!(site.stop, Ok(self.tried().ledger.unclaim(record.no, site.clock.now()).await?))?;
+                patiently!(site, Ok(self.tried().ledger.unclaim(record.no, site.clock.now()).await?))?;
                 return Err(trouble);
             }
         };
-        patiently!(site.stop, Ok(self.tried().ledger.claimed(record.no, sha256.as_deref(), bytes).await?))?;
+        patiently!(site, Ok(self.tried().ledger.claimed(record.no, sha256.as_deref(), bytes).await?))?;
         with_inbox(&self.inbox, |inbox| inbox.claimed(&candidate.name, candidate.identity));
         telemetry::file_claimed(record.no, &issuer.id, &candidate.name, bytes);
         Progress::add(&site.progress.files_open, 1);

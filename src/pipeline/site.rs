@@ -19,6 +19,8 @@ use crate::services::Definition;
 use crate::services::reference::AccountRanges;
 use crate::vault::IssuerKeys;
 
+use super::troubles::Troubles;
+
 /// Everything that one daemon has in its hands.
 pub struct Site {
     /// The durable account.
@@ -201,6 +203,8 @@ pub struct Progress {
     pub records_done: AtomicU64,
     /// Records rejected.
     pub records_rejected: AtomicU64,
+    /// What is waited for now.
+    pub troubles: Troubles,
 }
 
 impl Progress {

@@ -79,7 +79,7 @@ impl Story {
         }
         let proof = proof?;
         if let Some(key) = proof.key_id() {
-            patiently!(self.site.stop, trail::key_used(&self.site, &arrival.record, Use::Open(key)).await)?;
+            patiently!(self.site, trail::key_used(&self.site, &arrival.record, Use::Open(key)).await)?;
         }
         match (proof, arrival.record.state) {
             (Proof::Whole { opened, proven }, State::Accepted | State::Registering) => {
@@ -110,7 +110,7 @@ impl Story {
 
     /// A file waits for an operator; the next one goes on.
     async fn hold(&self, no: FileNo, name: &str, why: &str) -> Result<Next, Trouble> {
-        patiently!(self.site.stop, Ok(self.site.ledger.hold(no, why, self.site.clock.now()).await?))?;
+        patiently!(self.site, Ok(self.site.ledger.hold(no, why, self.site.clock.now()).await?))?;
         telemetry::file_held(no, name, why);
         Progress::add(&self.site.progress.files_held, 1);
         self.closed();
@@ -124,7 +124,7 @@ impl Story {
     /// Nothing was decided: the copy and the claim go, the original settles anew.
     async fn put_back(&self, arrival: &Arrival, ended_early: bool) -> Result<Next, Trouble> {
         let no = arrival.record.no;
-        patiently!(self.site.stop, {
+        patiently!(self.site, {
             let work = self.site.work.clone();
             blocking(move || Ok(intake::discard_copy(&work, &no.to_string())?)).await?;
             Ok(self.site.ledger.unclaim(no, self.site.clock.now()).await?)

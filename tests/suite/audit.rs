@@ -229,6 +229,10 @@ fn nothing_is_taken_in_while_the_trail_cannot_be_written() {
     throughout(std::time::Duration::from_millis(400), "nothing is taken, and it goes on trying", || {
         world.waiting() == [file.name()] && world.kept_in("work").is_empty() && world.out().names().is_empty()
     });
+    let status = |daemon: &crate::world::Running| {
+        daemon.notified().lines().rfind(|line| line.starts_with("STATUS=")).unwrap().to_owned()
+    };
+    assert!(status(&daemon).contains("waiting for the audit trail"), "{}", status(&daemon));
     assert!(daemon.alive());
     assert_eq!(daemon.stderr().matches("\"world_failed\"").count(), 1, "said once, not at every try");
     assert_eq!(rows(&world).len(), before);
@@ -242,6 +246,7 @@ fn nothing_is_taken_in_while_the_trail_cannot_be_written() {
     sql(&world, "DROP TRIGGER stuck");
     world.wait_for(&mut daemon, &format!("{stem}.summary.json"));
     assert!(daemon.stderr().contains("world_recovered"));
+    until("the status is as before", || !status(&daemon).contains("waiting"));
     daemon.terminate(PATIENCE).expect(0);
     world.out().accepted(&stem);
     expect_unbroken(&world);

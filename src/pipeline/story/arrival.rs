@@ -79,8 +79,8 @@ impl Pending {
             let taken_by = (Arc::clone(&arrival.setup), Arc::clone(&arrival.issuer));
             tokio::spawn(async move {
                 let _permit = Arc::clone(&site.proofs).acquire_owned().await.map_err(|_| Trouble::Stopped)?;
-                let stop = site.stop.clone();
-                patiently!(stop, {
+                let at = Arc::clone(&site);
+                patiently!(at, {
                     let settings = match record.state {
                         State::Accepted | State::Registering => {
                             Some(answer::settings(&site.ledger.standing(record.no).await?.settings)?)

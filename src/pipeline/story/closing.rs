@@ -25,12 +25,12 @@ impl Story {
         if refused.refusal.sensitive {
             // Gone before anything else can fail: security codes are kept nowhere.
             let work = self.site.work.clone();
-            patiently!(self.site.stop, {
+            patiently!(self.site, {
                 let work = work.clone();
                 blocking(move || Ok(intake::discard_copy(&work, &no.to_string())?)).await
             })?;
         }
-        let record = patiently!(self.site.stop, {
+        let record = patiently!(self.site, {
             let record = self.site.ledger.file(no).await?;
             if record.state == State::Refused {
                 return Ok(record);
@@ -58,7 +58,7 @@ impl Story {
     pub(super) async fn close_refused(&self, arrival: &Arrival) -> Result<Next, Trouble> {
         let (site, record) = (&self.site, &arrival.record);
         let contact = arrival.setup.contact.as_deref();
-        let ack = patiently!(self.site.stop, answer::write_ack(site, &arrival.issuer, record, contact).await)?;
+        let ack = patiently!(self.site, answer::write_ack(site, &arrival.issuer, record, contact).await)?;
         if record.decision == Some(Decision::Duplicate) {
             self.deliver_first_again(arrival).await?;
         } else {
@@ -73,7 +73,7 @@ impl Story {
 
     /// Once they exist: while the first file is open, they are still to come anyway.
     pub(super) async fn deliver_first_again(&self, arrival: &Arrival) -> Result<(), Trouble> {
-        patiently!(self.site.stop, {
+        patiently!(self.site, {
             let Some(first) = self.site.ledger.first_of(arrival.record.no).await? else { return Ok(()) };
             if first.state != State::Done || self.results_purged(first.no).await? {
                 return Ok(());
@@ -94,7 +94,7 @@ impl Story {
 
     pub(super) async fn remove_original(&self, arrival: &Arrival) -> Result<(), Trouble> {
         let (inbound, name, identity) = (arrival.issuer.inbound.clone(), arrival.record.name.clone(), arrival.identity);
-        patiently!(self.site.stop, {
+        patiently!(self.site, {
             let (inbound, name) = (inbound.clone(), name.clone());
             blocking(move || Ok(intake::remove_original(&inbound, &name, &identity)?)).await
         })?;
@@ -114,7 +114,7 @@ impl Story {
         let feed = record.feed.as_deref().and_then(|name| issuer.feed(name));
         let plain_allowed = refused && feed.is_some_and(|feed| feed.open.allow_plaintext);
         let (no, day, name) = (record.no, record.received_at.day(), record.name.clone());
-        patiently!(self.site.stop, {
+        patiently!(self.site, {
             let (work, to, day, name) = (self.site.work.clone(), to.clone(), day.clone(), name.clone());
             blocking(move || {
                 let (id, copy) = (no.to_string(), work.join(no.to_string()));
@@ -133,7 +133,7 @@ impl Story {
 
     /// Nothing is left to do. `outbound` is what went out, where the ledger does not have it yet.
     pub(super) async fn done(&self, no: FileNo, from: State, outbound: Option<&[Outbound]>) -> Result<(), Trouble> {
-        patiently!(self.site.stop, {
+        patiently!(self.site, {
             let ledger = &self.site.ledger;
             if ledger.file(no).await?.state == State::Done {
                 return Ok(());

@@ -42,7 +42,7 @@ impl Story {
         if let Some(refusal) = grounds::sequence_missing(&candidate) {
             return self.refuse(&waiting.arrival, refused(refusal, None), None).await;
         }
-        let decided = patiently!(self.site.stop, {
+        let decided = patiently!(self.site, {
             // The answer to an earlier try may have been lost on the way.
             if site.ledger.file(candidate.no).await?.state == State::Accepted {
                 return Ok(Decided::Accepted);
@@ -57,7 +57,7 @@ impl Story {
         }
         match grounds::turned_away(decided) {
             None => {
-                waiting.arrival.record = patiently!(self.site.stop, Ok(site.ledger.file(candidate.no).await?))?;
+                waiting.arrival.record = patiently!(self.site, Ok(site.ledger.file(candidate.no).await?))?;
                 telemetry::file_accepted(candidate.no, &waiting.arrival.record.name, &feed.name, candidate.records);
                 self.accepted(&waiting.arrival, waiting.opened, waiting.proven).await
             }
@@ -70,7 +70,7 @@ impl Story {
     pub(super) async fn wait(&self, mut waiting: Waiting, expected: u64, until: Timestamp) -> Result<Next, Trouble> {
         if waiting.arrival.record.state != State::Waiting {
             let no = waiting.no();
-            patiently!(self.site.stop, {
+            patiently!(self.site, {
                 Ok(self
                     .site
                     .ledger

@@ -1,6 +1,6 @@
 //! From the acceptance to the last report.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::ledger::LedgerError;
 use crate::model::{FileNo, State};
@@ -18,6 +18,7 @@ use super::super::grounds::Accepted;
 use super::super::patience::{Trouble, chain, patiently};
 use super::super::site::{Issuer, Progress, Settings};
 use super::super::trail::{self, Use};
+use super::super::troubles::Waited;
 use super::{Arrival, Next, Story};
 
 impl Story {
@@ -27,23 +28,23 @@ impl Story {
         let no = record.no;
         if record.state == State::Accepted {
             patiently!(
-                self.site.stop,
+                self.site,
                 answer::write_ack(site, &arrival.issuer, record, arrival.setup.contact.as_deref()).await
             )?;
         }
         self.remove_original(arrival).await?;
-        patiently!(self.site.stop, {
+        patiently!(self.site, {
             Ok(site
                 .ledger
                 .advance(no, &[State::Accepted, State::Registering], State::Registering, site.clock.now())
                 .await?)
         })?;
         let epoch = arrival.issuer.keys.epoch();
-        patiently!(self.site.stop, trail::key_used(site, record, Use::Vault(epoch)).await)?;
+        patiently!(self.site, trail::key_used(site, record, Use::Vault(epoch)).await)?;
         if self.register(arrival, &opened, &proven).await? == Ended::Stopped {
             return Err(Trouble::Stopped);
         }
-        let tally = patiently!(self.site.stop, {
+        let tally = patiently!(self.site, {
             let standing = site.ledger.standing(no).await?;
             if standing.tally.records() != proven.records {
                 return Err(Trouble::Hold(format!(
@@ -62,7 +63,7 @@ impl Story {
 
     pub(super) async fn register(&self, arrival: &Arrival, opened: &Opened, proven: &Proven) -> Result<Ended, Trouble> {
         let (site, record) = (&self.site, &arrival.record);
-        let standing = patiently!(self.site.stop, Ok(site.ledger.standing(record.no).await?))?;
+        let standing = patiently!(self.site, Ok(site.ledger.standing(record.no).await?))?;
         let settings = answer::settings(&standing.settings)?;
         let judge = Arc::new(self.judge(arrival, &settings, &standing.content_digest).await?);
         let mut plaintext = match opened.plaintext() {
@@ -84,7 +85,14 @@ impl Story {
             nonces,
         };
         Progress::add(&site.progress.records_accepted, proven.records.saturating_sub(standing.tally.records()));
-        Ok(register::register(job, site.register, &site.ledger, &Watching(&site.progress), &site.stop).await?)
+        Ok(register::register(
+            job,
+            site.register,
+            &site.ledger,
+            &Watching { progress: &site.progress, failing: Mutex::default() },
+            &site.stop,
+        )
+        .await?)
     }
 
     /// What its records are judged against: what was fixed when it was accepted.
@@ -101,7 +109,7 @@ impl Story {
         let ranges = if settings.ranges_digest == setup.ranges_digest {
             Arc::clone(&setup.ranges)
         } else {
-            let kept = patiently!(self.site.stop, Ok(site.ledger.reference(&settings.ranges_digest).await?))?;
+            let kept = patiently!(self.site, Ok(site.ledger.reference(&settings.ranges_digest).await?))?;
             let parsed = AccountRanges::parse(&kept)
                 .map_err(|_| Trouble::Hold("the account ranges kept with the file do not parse".into()))?;
             Arc::new(parsed)
@@ -123,9 +131,9 @@ impl Story {
     /// Reports, then the summary, then done.
     pub(in crate::pipeline) async fn report(&self, no: FileNo, issuer: &Issuer) -> Result<(), Fatal> {
         let ended = async {
-            patiently!(self.site.stop, answer::write_reports(&self.site, issuer, no, true).await)?;
-            let record = patiently!(self.site.stop, Ok(self.site.ledger.file(no).await?))?;
-            let tally = patiently!(self.site.stop, Ok(self.site.ledger.standing(no).await?.tally))?;
+            patiently!(self.site, answer::write_reports(&self.site, issuer, no, true).await)?;
+            let record = patiently!(self.site, Ok(self.site.ledger.file(no).await?))?;
+            let tally = patiently!(self.site, Ok(self.site.ledger.standing(no).await?.tally))?;
             // Here and not when they are registered, since an earlier process may have done that; and before the file is
             // done, since a batch run may end then.
             Progress::add(&self.site.progress.records_rejected, tally.rejected);
@@ -146,14 +154,32 @@ impl Story {
     }
 }
 
-struct Watching<'a>(&'a Progress);
+/// A failing commit is said when it begins and when it is over, as everywhere.
+struct Watching<'a> {
+    progress: &'a Progress,
+    failing: Mutex<Option<Waited>>,
+}
+
+impl Watching<'_> {
+    fn failing(&self) -> MutexGuard<'_, Option<Waited>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl register::Watch for Watching<'_> {
     fn committed(&self, records: u64) {
-        Progress::add(&self.0.records_done, records);
+        Progress::add(&self.progress.records_done, records);
+        if let Some(failed) = self.failing().take() {
+            telemetry::world_recovered(failed.part);
+        }
     }
 
     fn trouble(&self, error: &LedgerError, pause: std::time::Duration) {
-        telemetry::world_failed("store", &chain(error), pause);
+        let mut failing = self.failing();
+        if failing.is_none() {
+            let why = chain(error);
+            telemetry::world_failed("store", &why, pause);
+            *failing = Some(self.progress.troubles.wait("store", &why));
+        }
     }
 }
