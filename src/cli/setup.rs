@@ -10,7 +10,7 @@ use crate::config::{self, Config, Surroundings};
 use crate::ledger::{Ledger, LedgerError, ReferenceKind, SequenceRule};
 use crate::model::EnvelopeKind;
 use crate::open::{self, Keyring, PrivateKey, Recipient};
-use crate::parse::Controls;
+use crate::parse::{Controls, Format};
 use crate::pipeline::{Feed, Issuer, Looking, Setup};
 use crate::report::Outbox;
 use crate::services;
@@ -150,6 +150,12 @@ pub(super) fn feed_with(feed: &config::Feed, keys: Vec<PrivateKey>) -> Result<Fe
         service,
         open: open::Options { accepted: feed.envelopes.clone(), allow_plaintext: feed.allow_plaintext },
         keyring: Keyring::new(keys).map_err(|error| Unfit::config(format!("feed {}: keys: {error}", feed.name)))?,
+        format: match feed.format {
+            config::Format::Auto => None,
+            config::Format::Csv => Some(Format::Csv),
+            config::Format::Jsonl => Some(Format::Jsonl),
+            config::Format::Json => Some(Format::Json),
+        },
         delimiter: feed.delimiter,
         controls: match feed.controls {
             config::Controls::Required => Controls::Required,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{EnvelopeKind, Environment};
 
-use super::decided::{Config, Feed, Issuer, Kit, Reference, Store};
+use super::decided::{Config, Controls, Feed, Format, Issuer, Kit, Reference, Store};
 use super::places::{self, Claimed};
 use super::written::{Purpose, Written, WrittenFeed, WrittenIssuer};
 use super::{Problem, SecretSource};
@@ -126,6 +126,10 @@ fn refuse_contradictions(feed: &WrittenFeed<'_>, purpose: Purpose) {
     let prod = feed.environment == Some(Environment::Prod);
     if prod && feed.allow_plaintext {
         feed.section.note("allow_plaintext", "must not be true with environment \"PROD\"");
+    }
+    if feed.format == Format::Json && feed.controls == Controls::Required {
+        let message = "is \"json\", which has no control records: it needs controls = \"optional\"";
+        feed.section.note("format", message);
     }
     let Some(envelopes) = &feed.envelopes else { return };
     if envelopes.contains(&EnvelopeKind::None) {

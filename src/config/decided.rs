@@ -163,6 +163,10 @@ pub enum Format {
     Auto,
     /// RFC 4180 with control records.
     Csv,
+    /// A JSON request a line, with control records.
+    Jsonl,
+    /// One JSON request or an array of them, without control records.
+    Json,
 }
 
 /// A feed's `controls`.

@@ -289,8 +289,13 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "name = \"acme\"",
-        "name = \"acme\"\nformat = \"jsonl\"",
-        "feed[0].format: this version does not serve \"jsonl\" yet; it knows \"auto\" or \"csv\"",
+        "name = \"acme\"\nformat = \"d1-batch\"",
+        "feed[0].format: this version does not serve \"d1-batch\" yet; it knows \"auto\" or \"csv\" or \"jsonl\" or \"json\"",
+    ),
+    (
+        "name = \"acme\"",
+        "name = \"acme\"\nformat = \"json\"",
+        "feed[0].format: is \"json\", which has no control records: it needs controls = \"optional\"",
     ),
     (
         "name = \"acme\"",

@@ -194,7 +194,7 @@ fn issuer(section: Section<'_>) -> WrittenIssuer<'_> {
 
 fn feed(section: Section<'_>) -> WrittenFeed<'_> {
     let envelopes = [("jwe", EnvelopeKind::Jwe), ("none", EnvelopeKind::None)];
-    let formats = [("auto", Format::Auto), ("csv", Format::Csv)];
+    let formats = [("auto", Format::Auto), ("csv", Format::Csv), ("jsonl", Format::Jsonl), ("json", Format::Json)];
     let environments = [Environment::Test, Environment::Prod].map(|it| (it.as_str(), it));
     let controls = [("required", Controls::Required), ("optional", Controls::Optional)];
     let sequences = [("off", Sequence::Off), ("increasing", Sequence::Increasing), ("gapless", Sequence::Gapless)];
@@ -205,7 +205,7 @@ fn feed(section: Section<'_>) -> WrittenFeed<'_> {
         files: section.required("files", pattern),
         envelopes: section.required("envelopes", |it| it.list(|it| it.word(&envelopes, &["mastercard", "openpgp"]))),
         keys: section.optional("keys", |it| it.list(|it| secret(it, false))),
-        format: section.or("format", Format::Auto, |it| it.word(&formats, &["jsonl", "json", "d1-batch"])),
+        format: section.or("format", Format::Auto, |it| it.word(&formats, &["d1-batch"])),
         delimiter: section.or("delimiter", b',', delimiter),
         environment: section.required("environment", |it| it.word(&environments, &[])),
         controls: section.or("controls", Controls::Required, |it| it.word(&controls, &[])),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{
-    BatchKey, Code, Decision, EnvelopeKind, Environment, FileNo, Header, Masked, Outcome, RecordRow, Refusal,
+    BatchKey, Code, Decision, EnvelopeKind, Environment, FileNo, Header, Masked, Outcome, Place, RecordRow, Refusal,
     ServiceName, State, Timestamp,
 };
 use crate::services::payment_cards::{Ask, Effect, NewCard};
@@ -78,6 +78,7 @@ fn chunk(no: FileNo, index: u64, asks: &[Result<u8, [u8; 16]>]) -> PreparedChunk
         failures: Vec::new(),
         masked: Masked::NONE,
         own: Box::default(),
+        place: Place::Row,
     };
     let effect = |(position, ask): (usize, &Result<u8, [u8; 16]>)| Effect {
         position,

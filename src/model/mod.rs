@@ -19,14 +19,14 @@ pub mod service;
 
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::Code;
-pub use column::{Cells, Columns, View};
+pub use column::{Answer, Cells, Columns, Request, View};
 pub use control::{BatchKey, Environment, Header};
 pub use file::{Decision, EnvelopeKind, FileNo, FileRecord, Outbound, State};
 pub use hex::hex;
 pub use limits::Limits;
 pub use mask::Masked;
 pub use outcome::{Outcome, Tally};
-pub use record::{Failure, RecordRow};
+pub use record::{Failure, InRequest, Place, RecordRow};
 pub use refusal::Refusal;
 pub use retention::Retention;
 pub use retry::Retry;

@@ -21,6 +21,45 @@ impl Failure {
     pub const WHOLE: u8 = u8::MAX;
 }
 
+/// Where a record stands in the request that brought it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InRequest {
+    /// The request's number in the file; the first is 1.
+    pub request: u64,
+    /// The record's number in the request; the first is 1.
+    pub n: u64,
+    /// Records in the request. A request of none still has one to be answered, without any value.
+    pub records: u64,
+    /// The request is an array, and not one record.
+    pub is_array: bool,
+}
+
+/// The same as the ledger keeps it: enough to answer request by request. The numbers are persisted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// In a file without requests.
+    #[default]
+    Row,
+    /// The request is this record.
+    Object,
+    /// The first record of an array.
+    First,
+    /// A further record of an array.
+    Next,
+}
+
+impl Place {
+    /// What is kept of a place.
+    pub fn of(place: Option<InRequest>) -> Self {
+        match place {
+            None => Self::Row,
+            Some(InRequest { is_array: false, .. }) => Self::Object,
+            Some(InRequest { n: 1, .. }) => Self::First,
+            Some(_) => Self::Next,
+        }
+    }
+}
+
 /// A record's line in the ledger: the source of recon, errors and response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordRow {
@@ -36,6 +75,8 @@ pub struct RecordRow {
     pub masked: Masked,
     /// The service's own columns, packed by the service and read by it alone.
     pub own: Box<[u8]>,
+    /// Where it stands in its request.
+    pub place: Place,
 }
 
 impl RecordRow {

@@ -10,19 +10,21 @@
 
 mod control;
 mod csv;
+mod digests;
 mod encoding;
+mod formats;
+mod json;
 mod sensitive;
+mod survey;
 
 #[cfg(test)]
 mod tests;
 
 use crate::model::{Columns, Environment, Limits, ServiceName};
 
-pub use self::csv::chunk::{RawChunk, Visit};
-pub use self::csv::columns::Layout;
-pub use self::csv::cutter::Cutter;
 pub use self::csv::spans::cells;
-pub use self::csv::survey::{Proven, Survey};
+pub use self::formats::{Cutter, Format, Layout, RawChunk, Visit};
+pub use self::survey::{Proven, Survey};
 
 /// Whether a file must say who it is and where it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Options {
     pub delimiter: u8,
     /// Whether control records are required.
     pub controls: Controls,
+    /// How the text is written; `None`: its first byte says it.
+    pub format: Option<Format>,
     /// The service's columns.
     pub columns: &'static Columns,
     /// The issuer that the header must name.

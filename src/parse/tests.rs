@@ -9,6 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::model::{Code, Columns, Environment, Limits, Refusal, ServiceName};
+use crate::parse::Format;
 
 use super::{Controls, Cutter, Layout, Options, ParseError, Proven, RawChunk, Survey};
 
@@ -18,6 +19,7 @@ const COLS: &str = "record_ref,pan,card_base_currency\n";
 static COLUMNS: Columns = Columns {
     names: &["record_ref", "action", "pan", "card_base_currency", "payment_card_id"],
     missing: |present| [0, 2].into_iter().find(|&at| !present[at]),
+    request: None,
 };
 
 fn options(controls: Controls) -> Options {
@@ -25,6 +27,7 @@ fn options(controls: Controls) -> Options {
         limits: Limits { line_bytes_max: 200, file_records_max: 20, ..Limits::default() },
         delimiter: b',',
         controls,
+        format: Some(Format::Csv),
         columns: &COLUMNS,
         issuer: "ACME".to_owned(),
         service: ServiceName::PaymentCards,
@@ -83,7 +86,7 @@ fn cut(
     first: u64,
     sizes: &[usize],
 ) -> Result<Vec<RawChunk>, ParseError> {
-    let mut cutter = Cutter::new(Arc::clone(layout), chunk, first);
+    let mut cutter = Cutter::new(layout, chunk, first);
     let mut ready = Vec::new();
     for piece in pieces(text, sizes) {
         cutter.push(piece, &mut ready)?;
@@ -98,7 +101,7 @@ type Record = (u64, u64, Vec<Vec<u8>>);
 fn records(chunks: &[RawChunk]) -> Vec<Record> {
     let mut records = Vec::new();
     for chunk in chunks {
-        let mut visit = |ordinal, line, cells: &[&[u8]]| {
+        let mut visit = |ordinal, line, cells: &[&[u8]], _| {
             records.push((ordinal, line, cells.iter().map(|cell| cell.to_vec()).collect()));
         };
         chunk.for_each(&mut visit).unwrap();

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use crate::ledger::Ledger;
 use crate::model::{Decision, FileNo, FileRecord, Outbound, State, Tally, explain, hex};
 use crate::open::Recipient;
+use crate::parse::Format;
 use crate::report::{Balance, Book, Outbox, Seal, Words, ack, summary};
 use crate::services::definition;
 
@@ -117,7 +118,7 @@ impl Reading {
         let service = definition(settings.service)
             .ok_or_else(|| Trouble::Hold(format!("this version does not serve {}", settings.service)))?;
         let seal = self.seal.as_ref().map(|seal| -> &dyn Seal { seal });
-        let mut book = Book::begin(outbox, record, service.view, WORDS, seal)?;
+        let mut book = Book::begin(outbox, record, service.view, WORDS, seal, settings.format != Format::Csv)?;
         for from in (0..self.chunks).step_by(usize::try_from(CHUNKS_A_READ).unwrap_or(1)) {
             for row in runtime.block_on(self.ledger.rows(record.no, from, CHUNKS_A_READ))? {
                 book.row(&row)?;

@@ -125,12 +125,13 @@ impl DryRun<'_> {
             FeedMatch::One(index) => self.issuer.feeds.get(index),
             FeedMatch::None | FeedMatch::Several => None,
         };
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let refused = |refusal| Proof::Refused { refusal, envelope: None, key_id: None, header: None };
         let proof = if std::fs::metadata(file)?.len() > self.limits.file_bytes_max {
             refused(grounds::too_large(self.limits.file_bytes_max))
         } else {
             match feed {
-                Some(feed) => proof::prove(file, Rules::of_feed(&self.issuer.id, feed, self.limits))?,
+                Some(feed) => proof::prove(file, Rules::of_feed(&self.issuer.id, feed, self.limits, name))?,
                 None => refused(grounds::feed_unknown(self.feed == FeedMatch::Several)),
             }
         };

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::model::{EnvelopeKind, Header, Limits, Refusal, hex};
 use crate::open::{self, Keyring, Opened};
-use crate::parse::{self, Controls, Proven, Survey};
+use crate::parse::{self, Controls, Format, Proven, Survey};
 
 use super::patience::{Trouble, refusal_or_trouble};
 use super::site::{Feed, Settings};
@@ -42,7 +42,8 @@ pub(super) struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn of_feed(issuer: &str, feed: &'a Feed, limits: &Limits) -> Self {
+    /// For a file of that name.
+    pub(super) fn of_feed(issuer: &str, feed: &'a Feed, limits: &Limits, name: &str) -> Self {
         Self {
             open: &feed.open,
             keyring: &feed.keyring,
@@ -50,6 +51,7 @@ impl<'a> Rules<'a> {
                 limits: limits.clone(),
                 delimiter: feed.delimiter,
                 controls: feed.controls,
+                format: feed.format.or_else(|| Format::of_name(name, feed.controls)),
                 columns: feed.service.columns,
                 issuer: issuer.to_owned(),
                 service: feed.service.view.service,
@@ -63,6 +65,7 @@ impl<'a> Rules<'a> {
         self.parse.delimiter = settings.delimiter;
         self.parse.controls = if settings.controls_required { Controls::Required } else { Controls::Optional };
         self.parse.environment = settings.environment;
+        self.parse.format = Some(settings.format);
         self
     }
 }

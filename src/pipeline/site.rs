@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::ledger::{Ledger, SequenceRule};
 use crate::model::{Clock, EnvelopeKind, Environment, Limits, Retention, ServiceName};
 use crate::open::{self, Keyring, Recipient};
-use crate::parse::Controls;
+use crate::parse::{Controls, Format};
 use crate::register::{self, Stop};
 use crate::report::Outbox;
 use crate::services::Definition;
@@ -143,6 +143,8 @@ pub struct Feed {
     pub open: open::Options,
     /// The keys that open them.
     pub keyring: Keyring,
+    /// How they are written; `None`: by name, then by first byte.
+    pub format: Option<Format>,
     /// Between two cells.
     pub delimiter: u8,
     /// Whether control records are required.
@@ -172,6 +174,9 @@ pub(super) struct Settings {
     pub(super) environment: Environment,
     pub(super) envelope: EnvelopeKind,
     pub(super) chunk_records: usize,
+    /// Files accepted before there was a choice are CSV.
+    #[serde(default = "csv")]
+    pub(super) format: Format,
     pub(super) delimiter: u8,
     pub(super) controls_required: bool,
     pub(super) currencies: Option<Vec<String>>,
@@ -180,6 +185,10 @@ pub(super) struct Settings {
     pub(super) key_epoch: u32,
     pub(super) report_version: u32,
     pub(super) contact: Option<String>,
+}
+
+const fn csv() -> Format {
+    Format::Csv
 }
 
 /// What this process has done so far, for exit codes, the status line and progress bars.

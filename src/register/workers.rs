@@ -56,7 +56,7 @@ pub(super) fn start(start: Start) -> Lines {
     }
     let (ended, reader) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
-        let cutter = Cutter::new(layout, chunk_records, first_chunk);
+        let cutter = Cutter::new(&layout, chunk_records, first_chunk);
         // A committer that is gone needs no answer.
         let _ = ended.send(cut(read, cutter, &to_workers, first_chunk, &stop));
     });
@@ -100,9 +100,9 @@ fn cut(
 /// Judges chunk after chunk; ends with the channel, on either side.
 fn work(from: &Receiver<RawChunk>, to: &mpsc::Sender<PreparedChunk>, judge: &Judge, mut nonces: Nonces) {
     for raw in from {
-        let mut chunk = judge.chunk(raw.index, raw.len());
-        let found = raw.for_each(&mut |ordinal, line, cells| {
-            judge.record(&mut nonces, Record { ordinal, line, cells }, &mut chunk);
+        let mut chunk = judge.chunk(raw.index(), raw.len());
+        let found = raw.for_each(&mut |ordinal, line, cells, request| {
+            judge.record(&mut nonces, Record { ordinal, line, cells, request }, &mut chunk);
         });
         // A record that is no longer as it was proven: the chunk is missing at the committer's end, which then stops.
         if found.is_err() || to.blocking_send(chunk).is_err() {

@@ -1,4 +1,4 @@
-//! Recon and errors of one file, written in one pass over its rows and put in their places only if the sums agree.
+//! Recon, errors and response of one file, written in one pass over its rows and put in their places only if the sums agree.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,10 +7,11 @@ use crate::model::{Code, FileRecord, Outcome, RecordRow, Tally, View};
 
 use super::errors::Errors;
 use super::recon::Recon;
+use super::response::Response;
 use super::sheet::Sheet;
 use super::{Outbound, Outbox, ReportError, Seal, Words};
 
-/// Recon and errors being written. Dropped before [`finish`](Self::finish), it leaves nothing.
+/// The files being written. Dropped before [`finish`](Self::finish), it leaves nothing.
 pub struct Book<'a> {
     outbox: &'a Outbox,
     stem: String,
@@ -19,6 +20,8 @@ pub struct Book<'a> {
     seal: Option<&'a dyn Seal>,
     recon: Recon<'a>,
     errors: Option<Errors<'a>>,
+    /// For files that came as requests.
+    response: Option<Response<'a>>,
     counted: Tally,
     codes: BTreeMap<Code, u64>,
     /// A row was lost on the way: whatever comes after, neither file may be shown.
@@ -33,7 +36,7 @@ pub enum Balance {
     Balanced {
         /// How many records each code stands on.
         codes: BTreeMap<Code, u64>,
-        /// Recon, then errors if any record was rejected.
+        /// Recon, then errors if any record was rejected, then the response if there is one.
         outbound: Vec<Outbound>,
     },
     /// They do not. Nothing was put anywhere: the file is to be held, and an operator called.
@@ -44,14 +47,20 @@ pub enum Balance {
 }
 
 impl<'a> Book<'a> {
-    /// Begins the two files of `record`, sealed where `seal` is given.
+    /// Begins the files of `record`, sealed where `seal` is given; a response where it came as `requests`.
     pub fn begin(
         outbox: &'a Outbox,
         record: &FileRecord,
         view: View,
         words: Words,
         seal: Option<&'a dyn Seal>,
+        requests: bool,
     ) -> Result<Self, ReportError> {
+        let response = if requests {
+            Some(Response::begin(Sheet::begin(outbox, &Response::name(&record.stem), seal)?, view))
+        } else {
+            None
+        };
         let sheet = Sheet::begin(outbox, &Recon::name(&record.stem), seal)?;
         Ok(Self {
             outbox,
@@ -61,6 +70,7 @@ impl<'a> Book<'a> {
             seal,
             recon: Recon::begin(sheet, record, view)?,
             errors: None,
+            response,
             counted: Tally::default(),
             codes: BTreeMap::new(),
             broken: false,
@@ -78,7 +88,7 @@ impl<'a> Book<'a> {
         written
     }
 
-    /// Puts both files in their places if the rows came to `expected`, the tally when they were committed, and to the
+    /// Puts the files in their places if the rows came to `expected`, the tally when they were committed, and to the
     /// number of `records` that pass 1 read.
     pub fn finish(self, expected: &Tally, records: u64) -> Result<Balance, ReportError> {
         if self.counted != *expected || self.counted.records() != records {
@@ -88,18 +98,22 @@ impl<'a> Book<'a> {
             let source = io::Error::other("an earlier write failed");
             return Err(ReportError::io("finish", Recon::name(&self.stem).as_ref())(source));
         }
-        // Both are whole before either is shown.
+        // All are whole before any is shown.
         let recon = self.recon.finish(&self.counted)?;
         let errors = self.errors.map(Errors::finish).transpose()?;
+        let response = self.response.map(Response::finish).transpose()?;
         let mut outbound = vec![recon.commit()?];
-        if let Some(errors) = errors {
-            outbound.push(errors.commit()?);
+        for more in [errors, response].into_iter().flatten() {
+            outbound.push(more.commit()?);
         }
         Ok(Balance::Balanced { codes: self.codes, outbound })
     }
 
     fn write(&mut self, row: &RecordRow) -> Result<(), ReportError> {
         self.recon.row(row)?;
+        if let Some(response) = &mut self.response {
+            response.row(row)?;
+        }
         if row.outcome == Outcome::Rejected { self.errors()?.rows(row) } else { Ok(()) }
     }
 

@@ -1,12 +1,13 @@
-//! Writes what goes out: ack, recon, errors, summary. Each is a pure function of the ledger's rows, so that any node can
+//! Writes what goes out: ack, recon, errors, response, summary. Each is a pure function of the ledger's rows, so that any node can
 //! make it again, and each reaches its place whole or not at all.
 //!
 //! Nothing here reads the inbound file, a clock or a card number, and no plaintext of a sealed file touches the disk.
 //!
 //! ```text
-//! rows ──> Book ──> recon  ──> [Seal] ──> Draft ──> Outbox
-//!               └─> errors ──> [Seal] ──> Draft ──> Outbox
-//! file ──> ack, summary ────────────────> Draft ──> Outbox
+//! rows ──> Book ──> recon    ──> [Seal] ──> Draft ──> Outbox
+//!               ├─> errors   ──> [Seal] ──> Draft ──> Outbox
+//!               └─> response ──> [Seal] ──> Draft ──> Outbox
+//! file ──> ack, summary ──────────────────> Draft ──> Outbox
 //! ```
 
 pub mod ack;
@@ -18,6 +19,7 @@ mod errors;
 mod hash;
 mod outbox;
 mod recon;
+mod response;
 mod seal;
 mod sheet;
 pub mod summary;

@@ -1,4 +1,4 @@
-//! A CSV file on its way out: lines into a buffer, the buffer hashed, sealed where the issuer wants it so, and drafted.
+//! A file of lines on its way out: lines into a buffer, the buffer hashed, sealed where the issuer wants it so, and drafted.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -46,6 +46,12 @@ impl<'a> Sheet<'a> {
         let mut line = Line::new(&mut self.buffer);
         write(&mut line);
         line.end();
+        if self.buffer.len() >= BUFFER_BYTES { self.pour() } else { Ok(()) }
+    }
+
+    /// Adds bytes as they are; the same holds after a failure.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), ReportError> {
+        self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= BUFFER_BYTES { self.pour() } else { Ok(()) }
     }
 

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::model::{
-    Cells, Decision, EnvelopeKind, Environment, Failure, FileNo, FileRecord, Header, Masked, Outcome, RecordRow, State,
-    Tally, Timestamp, View,
+    Answer, Cells, Decision, EnvelopeKind, Environment, Failure, FileNo, FileRecord, Header, Masked, Outcome, Place,
+    RecordRow, State, Tally, Timestamp, View,
 };
 
 mod letters;
@@ -19,6 +19,10 @@ const VIEW: View = View {
     recon_columns: &["payment_card_id", "status"],
     field_names: &["record_ref", "action", "pan", "card_base_currency"],
     own_cells,
+    answer: |row| match row.failures.first() {
+        Some(failure) if failure.code == Code::RequestSize => Answer::Request(b"\"refused\"".to_vec()),
+        _ => Answer::Record(format!("\"{}\"", row.record_ref).into_bytes()),
+    },
 };
 
 const WORDS: Words = Words {
@@ -83,6 +87,7 @@ fn row(line: u64, record_ref: &str, outcome: Outcome, failures: &[(u8, Code)], p
         failures: failures.iter().map(|&(field, code)| Failure { field, code }).collect(),
         masked: Masked::of_digits(pan.as_bytes()),
         own: own.as_bytes().into(),
+        place: Place::Row,
     }
 }
 
@@ -123,7 +128,7 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 /// Writes the book of `rows`, which balances.
 fn balanced(dir: &Path, file: &FileRecord, rows: &[RecordRow], seal: Option<&dyn Seal>) -> Vec<Outbound> {
     let outbox = Outbox::new(dir);
-    let mut book = Book::begin(&outbox, file, VIEW, WORDS, seal).unwrap();
+    let mut book = Book::begin(&outbox, file, VIEW, WORDS, seal, false).unwrap();
     rows.iter().for_each(|row| book.row(row).unwrap());
     match book.finish(&tally(rows), rows.len() as u64).unwrap() {
         Balance::Balanced { outbound, .. } => outbound,
@@ -202,7 +207,7 @@ fn a_book_counts_the_codes_that_records_stand_on() {
     let dir = tempfile::tempdir().unwrap();
     let outbox = Outbox::new(dir.path());
     let rows = rows();
-    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None).unwrap();
+    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None, false).unwrap();
     rows.iter().for_each(|row| book.row(row).unwrap());
     let Balance::Balanced { codes, .. } = book.finish(&tally(&rows), 6).unwrap() else { panic!("unbalanced") };
     let expected = [(Code::FieldInvalid, 2), (Code::BinUnsupported, 1), (Code::AlreadyRegistered, 1)];
@@ -227,7 +232,7 @@ fn a_book_that_does_not_balance_shows_nothing() {
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join("ACME_PAYCARDS_20261120_1.recon.csv"), "from before").unwrap();
             let outbox = Outbox::new(dir.path());
-            let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, seal).unwrap();
+            let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, seal, false).unwrap();
             given.iter().for_each(|row| book.row(row).unwrap());
             let balance = book.finish(&expected, records).unwrap();
             assert_eq!(balance, Balance::Unbalanced { counted: tally(given) });
@@ -326,7 +331,7 @@ fn sealed_files_hold_the_same_content_and_no_plaintext_touches_the_disk() {
 
     let hex = Hex { fail_after: usize::MAX };
     let outbox = Outbox::new(sealed.path());
-    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, Some(&hex)).unwrap();
+    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, Some(&hex), false).unwrap();
     rows.iter().for_each(|row| book.row(row).unwrap());
     let midway = contents(sealed.path());
     assert_eq!(midway.len(), 2);
@@ -360,7 +365,7 @@ fn after_a_failed_write_nothing_can_be_committed() {
     let outbox = Outbox::new(dir.path());
     let rows = vec![row(3, "r-1", Outcome::Registered, &[], "", ""); 20_000];
     let hex = Hex { fail_after: 100_000 };
-    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, Some(&hex)).unwrap();
+    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, Some(&hex), false).unwrap();
     let failed: Vec<ReportError> = rows.iter().filter_map(|row| book.row(row).err()).collect();
     assert_eq!(failed.len(), 1);
     assert!(matches!(&failed[0], ReportError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull));
@@ -376,11 +381,42 @@ fn a_row_that_the_errors_file_lacks_is_not_made_up_for_by_later_ones() {
     fs::create_dir(&out).unwrap();
     let outbox = Outbox::new(&out);
     let rows = vec![row(3, "r", Outcome::Rejected, &[(2, Code::PanLuhn)], "", ""); 2];
-    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None).unwrap();
+    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None, false).unwrap();
     fs::rename(&out, &away).unwrap();
     book.row(&rows[0]).unwrap_err();
     fs::rename(&away, &out).unwrap();
     book.row(&rows[1]).unwrap();
     book.finish(&tally(&rows), 2).unwrap_err();
     assert!(contents(&out).is_empty());
+}
+
+#[test]
+fn a_response_answers_request_by_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::new(dir.path());
+    let placed = |name: &str, place| RecordRow { place, ..row(2, name, Outcome::Registered, &[], "", "") };
+    let refused = |name: &str, place| RecordRow {
+        place,
+        ..row(2, name, Outcome::Rejected, &[(Failure::WHOLE, Code::RequestSize)], "", "")
+    };
+    let rows = [
+        placed("a", Place::Object),
+        placed("b", Place::First),
+        placed("c", Place::Next),
+        refused("d", Place::First),
+        refused("e", Place::Next),
+        placed("f", Place::First),
+        placed("g", Place::Object),
+    ];
+    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None, true).unwrap();
+    let mut tally = Tally::default();
+    for row in &rows {
+        tally.count(row.outcome);
+        book.row(row).unwrap();
+    }
+    let Balance::Balanced { outbound, .. } = book.finish(&tally, 7).unwrap() else { panic!("it balances") };
+    let name = &outbound.last().unwrap().name;
+    assert!(name.ends_with(".response.jsonl"), "{name}");
+    let text = std::fs::read_to_string(dir.path().join(name)).unwrap();
+    assert_eq!(text, "\"a\"\n[\"b\",\"c\"]\n\"refused\"\n[\"f\"]\n\"g\"\n");
 }

@@ -9,7 +9,7 @@ pub mod reference;
 
 use std::sync::Arc;
 
-use crate::model::{Columns, FileNo, RecordRow, ServiceName, View};
+use crate::model::{Columns, FileNo, InRequest, RecordRow, ServiceName, View};
 use crate::vault::{IdMaker, IssuerKeys, Nonces};
 
 /// What the pipeline needs to know of a service.
@@ -38,6 +38,8 @@ pub struct Record<'a> {
     pub line: u64,
     /// Its cells.
     pub cells: &'a [&'a [u8]],
+    /// Where it stands in the request that brought it.
+    pub request: Option<InRequest>,
 }
 
 /// What records are judged against; fixed for a file when it is accepted, the same for all workers.

@@ -41,7 +41,7 @@ fn unsealed(cards: &[String]) -> String {
 }
 
 /// Everything a world wrote, but keys; what was not yet taken from inbound is the sender's.
-fn search(world: &World, cards: &[String]) -> Vec<String> {
+pub(crate) fn search(world: &World, cards: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     let mut searched = Vec::new();
     for path in files_under(world.path()) {

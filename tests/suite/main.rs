@@ -13,6 +13,7 @@ mod crash;
 mod envelopes;
 mod file;
 mod intake;
+mod json;
 mod large;
 mod leaks;
 mod main_job;

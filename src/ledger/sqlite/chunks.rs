@@ -1,16 +1,50 @@
 //! Group commit: chunks of one file with everything they register, in one transaction; and their rows, read back.
 
+use serde::Deserialize;
 use sqlx::Row;
 
 use crate::ledger::{Group, LedgerError};
-use crate::model::{FileNo, RecordRow, Tally};
+use crate::model::{Failure, FileNo, Masked, Outcome, Place, RecordRow, Tally};
 use crate::services::{Effects, ORDINAL_BITS, PreparedChunk};
 
 use super::files::{one_step, stored};
 use super::{SqliteLedger, Write, payment_cards};
 
 /// The form of the outcomes in a chunk row: postcard of `Vec<RecordRow>`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+
+/// The form before records had a place in a request: postcard of `Vec<RowV1>`.
+const VERSION_1: i64 = 1;
+
+/// A record's row as version 1 wrote it.
+#[derive(Deserialize)]
+struct RowV1 {
+    line: u64,
+    record_ref: Box<str>,
+    outcome: Outcome,
+    failures: Vec<Failure>,
+    masked: Masked,
+    own: Box<[u8]>,
+}
+
+impl From<RowV1> for RecordRow {
+    fn from(row: RowV1) -> Self {
+        let RowV1 { line, record_ref, outcome, failures, masked, own } = row;
+        Self { line, record_ref, outcome, failures, masked, own, place: Place::Row }
+    }
+}
+
+/// Reads outcomes of any version.
+fn read_rows(version: i64, outcomes: &[u8]) -> Option<Vec<RecordRow>> {
+    match version {
+        VERSION => postcard::from_bytes(outcomes).ok(),
+        VERSION_1 => {
+            let rows: Vec<RowV1> = postcard::from_bytes(outcomes).ok()?;
+            Some(rows.into_iter().map(RecordRow::from).collect())
+        }
+        _ => None,
+    }
+}
 
 /// Rows of one multi-row statement. Larger ones gain nothing measurable and cost memory.
 pub(super) const ROWS_A_STATEMENT: usize = 1000;
@@ -66,10 +100,7 @@ impl SqliteLedger {
         let mut all = Vec::new();
         for row in &found {
             let broken = || LedgerError::Inconsistent(format!("a chunk row of file {no} has an unknown form"));
-            if row.try_get::<i64, _>(0)? != VERSION {
-                return Err(broken());
-            }
-            let rows: Vec<RecordRow> = postcard::from_bytes(row.try_get(2)?).map_err(|_| broken())?;
+            let rows = read_rows(row.try_get(0)?, row.try_get(2)?).ok_or_else(broken)?;
             if i64::try_from(rows.len()).ok() != Some(row.try_get(1)?) {
                 return Err(broken());
             }
@@ -95,4 +126,23 @@ async fn insert_chunks(write: &mut Write<'_>, no: FileNo, chunks: &[PreparedChun
         insert.execute(write.on()?).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_the_first_version_are_read_and_those_of_a_later_one_are_not() {
+        // line 5, "r-1", Rejected, one failure (field 2, PAN_LUHN), nothing masked, nothing of its own.
+        let written = [1, 5, 3, b'r', b'-', b'1', 4, 1, 2, 70, 0, 0, 0, 0];
+        let rows = read_rows(VERSION_1, &written).unwrap();
+        assert_eq!(rows.len(), 1);
+        assert_eq!((rows[0].line, &*rows[0].record_ref, rows[0].outcome), (5, "r-1", Outcome::Rejected));
+        assert_eq!(rows[0].failures, [Failure { field: 2, code: crate::model::Code::PanLuhn }]);
+        assert_eq!(rows[0].place, Place::Row);
+        let now = postcard::to_stdvec(&rows).unwrap();
+        assert_eq!(read_rows(VERSION, &now), Some(rows));
+        assert_eq!(read_rows(VERSION + 1, &now), None);
+    }
 }

@@ -11,6 +11,9 @@ pub(super) const FIELD_MISSING: Words = Words {
     remedy: "Fill in the field and send the record again.",
     owner: Sender,
     api: &[
+        ("payment-cards", "INVALID_FPAN"),
+        ("payment-cards", "INVALID_CARD_BASE_CURRENCY"),
+        ("payment-cards", "INVALID_REQUEST_PARAMETER"),
         ("pan-lists", "invalid.data: panListName"),
         ("pan-lists", "invalid.data: panListId"),
         ("click-to-pay", "INVALID_ARGUMENT/CANNOT_BE_NULL"),
@@ -22,7 +25,11 @@ pub(super) const FIELD_INVALID: Words = Words {
     cause: "The value has a wrong form or is not one of those allowed, or the field must be empty with this action.",
     remedy: "Correct the field as the description says and send the record again.",
     owner: Sender,
-    api: &[("pan-lists", "invalid.data: panListId"), ("click-to-pay", "INVALID_ARGUMENT/INVALID_FORMAT")],
+    api: &[
+        ("payment-cards", "INVALID_REQUEST_PARAMETER"),
+        ("pan-lists", "invalid.data: panListId"),
+        ("click-to-pay", "INVALID_ARGUMENT/INVALID_FORMAT"),
+    ],
 };
 
 pub(super) const RECORD_CRYPTO_ERROR: Words = Words {

@@ -1,12 +1,11 @@
 //! A run of whole records, cut out of the text, whose cells are found when a worker asks for them.
 
-use std::fmt;
 use std::sync::Arc;
 
 use memchr::{memchr, memchr_iter};
 use zeroize::Zeroizing;
 
-use crate::parse::ParseError;
+use crate::parse::{ParseError, Visit};
 
 use super::columns::Layout;
 use super::fields::Fields;
@@ -14,7 +13,7 @@ use super::lines::trim_end;
 
 /// Where a record lies in its chunk; it begins where the one before it ends.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
+pub(in crate::parse) struct Span {
     /// The line of the text on which it starts.
     pub(super) line: u64,
     /// Past its line end.
@@ -22,30 +21,19 @@ pub(super) struct Span {
 }
 
 /// Consecutive records of a file, at least one, as they stand in the text. Wiped when dropped.
-pub struct RawChunk {
-    /// Its number in the file; the first is 0.
-    pub index: u64,
-    /// Number in the file of its first record; that of the file's first is 0.
-    pub first_ordinal: u64,
+pub struct CsvChunk {
+    pub(in crate::parse) index: u64,
+    pub(in crate::parse) first_ordinal: u64,
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    pub(super) spans: Vec<Span>,
+    pub(in crate::parse) spans: Vec<Span>,
     pub(super) layout: Arc<Layout>,
 }
 
-/// Is shown a record: its ordinal, its line, its cells.
-pub type Visit<'a> = dyn FnMut(u64, u64, &[&[u8]]) + 'a;
-
-impl RawChunk {
-    /// How many records it holds.
-    #[expect(clippy::len_without_is_empty, reason = "a chunk is never empty")]
-    pub fn len(&self) -> usize {
-        self.spans.len()
-    }
-
+impl CsvChunk {
     /// Shows each record's ordinal, line and cells in turn. Cells stand in the service's column order; one whose column
     /// the file lacks is empty. Allocates a few times a chunk, never for a record. Fails only if the file is not what pass
     /// 1 proved.
-    pub fn for_each(&self, visit: &mut Visit<'_>) -> Result<(), ParseError> {
+    pub(in crate::parse) fn for_each(&self, visit: &mut Visit<'_>) -> Result<(), ParseError> {
         let unescaped = self.unescape();
         let mut unescaped = unescaped.iter();
         let mut cells: Vec<&[u8]> = vec![b""; self.layout.columns];
@@ -69,7 +57,7 @@ impl RawChunk {
             if !read || order.next().is_some() {
                 return Err(ParseError::Record { line });
             }
-            visit(ordinal, line, &cells);
+            visit(ordinal, line, &cells, None);
         }
         Ok(())
     }
@@ -105,17 +93,6 @@ impl RawChunk {
             }
         }
         unescaped
-    }
-}
-
-impl fmt::Debug for RawChunk {
-    /// Shows where it lies and nothing that it holds.
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("RawChunk")
-            .field("index", &self.index)
-            .field("first_ordinal", &self.first_ordinal)
-            .field("len", &self.len())
-            .finish_non_exhaustive()
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::parse::ParseError;
 use crate::parse::encoding::MARK;
+use crate::parse::{ParseError, RawChunk};
 
-use super::chunk::{RawChunk, Span};
+use super::chunk::{CsvChunk, Span};
 use super::columns::Layout;
 use super::lines::{LineEnds, append};
 
@@ -15,7 +15,7 @@ use super::lines::{LineEnds, append};
 ///
 /// Structure is not checked again; that the bytes are the same is for who reads them to see to. What would break a bound
 /// or a count is noticed all the same.
-pub struct Cutter {
+pub(in crate::parse) struct Cutter {
     layout: Arc<Layout>,
     chunk_records: u64,
     first_index: u64,
@@ -38,7 +38,7 @@ pub struct Cutter {
 impl Cutter {
     /// A chunk has `chunk_records` records (at least 1), the last of a file perhaps fewer. Those before `first_index` are
     /// passed over: a resumed file goes on at its first missing chunk.
-    pub fn new(layout: Arc<Layout>, chunk_records: usize, first_index: u64) -> Self {
+    pub(in crate::parse) fn new(layout: Arc<Layout>, chunk_records: usize, first_index: u64) -> Self {
         Self {
             chunk_records: u64::try_from(chunk_records).unwrap_or(u64::MAX).max(1),
             first_index,
@@ -55,7 +55,7 @@ impl Cutter {
     }
 
     /// Takes the next bytes of the text; chunks that they complete are appended to `ready`.
-    pub fn push(&mut self, bytes: &[u8], ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
+    pub(in crate::parse) fn push(&mut self, bytes: &[u8], ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
         let mark = self.mark.min(bytes.len());
         self.mark -= mark;
         let mut at = mark;
@@ -87,7 +87,7 @@ impl Cutter {
     }
 
     /// Says that the text has ended: the last chunk is appended to `ready`.
-    pub fn finish(mut self, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
+    pub(in crate::parse) fn finish(mut self, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
         // The last record need not end its line.
         if self.open_bytes > 0 && self.records < self.layout.records && !self.ends.is_quoted() {
             let end = self.bytes.len();
@@ -133,6 +133,6 @@ impl Cutter {
         let records = self.spans.len();
         let spans = std::mem::replace(&mut self.spans, Vec::with_capacity(records));
         let layout = Arc::clone(&self.layout);
-        Some(RawChunk { index, first_ordinal: index * self.chunk_records, bytes, spans, layout })
+        Some(RawChunk::Csv(CsvChunk { index, first_ordinal: index * self.chunk_records, bytes, spans, layout }))
     }
 }

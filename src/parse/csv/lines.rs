@@ -53,7 +53,7 @@ pub(super) fn trim_end(line: &[u8]) -> &[u8] {
 }
 
 /// Appends to a buffer that is wiped. When it is outgrown the old memory is wiped too, which `Vec` by itself does not do.
-pub(super) fn append(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
+pub(in crate::parse) fn append(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
     let needed = buffer.len() + bytes.len();
     if needed > buffer.capacity() {
         let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(2 * buffer.capacity())));

@@ -3,9 +3,7 @@
 pub(super) mod chunk;
 pub(super) mod columns;
 pub(super) mod cutter;
-pub(super) mod digests;
 pub(super) mod fields;
 pub(super) mod lines;
 pub(super) mod spans;
 pub(super) mod structure;
-pub(super) mod survey;

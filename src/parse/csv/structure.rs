@@ -7,13 +7,13 @@ use zeroize::Zeroizing;
 
 use crate::model::{Code, Header, Refusal};
 use crate::parse::control::{self, HeaderCells, Trailer};
-use crate::parse::{Controls, Options};
+use crate::parse::{Controls, Layout as AnyLayout, Options};
 
 use super::columns::{self, Layout};
-use super::digests::{Digests, Kind};
 use super::fields::{Fault, Fields, begins_with, count};
 use super::lines::{LineEnds, append, trim_end};
-use super::survey::Proven;
+use crate::parse::digests::{Digests, Kind};
+use crate::parse::survey::Proven;
 
 /// What is expected next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ struct Line<'a> {
 }
 
 /// Checks everything but the encoding. The first failure is the last thing it is asked for.
-pub(super) struct Structure {
+pub(in crate::parse) struct Structure {
     options: Options,
     phase: Phase,
     marked: bool,
@@ -71,7 +71,7 @@ pub(super) struct Structure {
 }
 
 impl Structure {
-    pub(super) fn new(options: Options) -> Self {
+    pub(in crate::parse) fn new(options: Options) -> Self {
         Self {
             options,
             phase: Phase::Header,
@@ -91,13 +91,13 @@ impl Structure {
     }
 
     /// Says that a byte order mark was taken off.
-    pub(super) fn begin_marked(&mut self) {
+    pub(in crate::parse) fn begin_marked(&mut self) {
         self.marked = true;
         self.digests.begin_marked();
     }
 
     /// Takes the next bytes.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+    pub(in crate::parse) fn push(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
         let marks = Marks::of(bytes);
         let mut at = 0;
         if !self.open.is_empty() {
@@ -125,7 +125,7 @@ impl Structure {
     }
 
     /// Says that the text has ended.
-    pub(super) fn finish(mut self) -> Result<Proven, Refusal> {
+    pub(in crate::parse) fn finish(mut self) -> Result<Proven, Refusal> {
         if !self.open.is_empty() {
             let line = std::mem::take(&mut self.open);
             let kind = self.line(&line, false, Marks::of(&line))?;
@@ -168,7 +168,12 @@ impl Structure {
             records: self.records,
             line_bytes_max: self.options.limits.line_bytes_max,
         };
-        Ok(Proven { header: self.header, records: self.records, content_digest, layout: Arc::new(layout) })
+        Ok(Proven {
+            header: self.header,
+            records: self.records,
+            content_digest,
+            layout: Arc::new(AnyLayout::Csv(layout)),
+        })
     }
 
     /// Keeps the beginning of a line, as far as a line may go.
@@ -207,7 +212,7 @@ impl Structure {
     }
 
     /// The header, once it was read.
-    pub(super) const fn known_header(&self) -> Option<&Header> {
+    pub(in crate::parse) const fn known_header(&self) -> Option<&Header> {
         self.header.as_ref()
     }
 

@@ -42,8 +42,8 @@ fn gives_the_same_records_whatever_the_chunk() {
         let chunks = cut(text.as_bytes(), &proven.layout, chunk_records, 0, &[5]).unwrap();
         assert_eq!(records(&chunks), expected, "{chunk_records}");
         for (index, chunk) in chunks.iter().enumerate() {
-            assert_eq!(chunk.index, index as u64);
-            assert_eq!(chunk.first_ordinal, (index * chunk_records) as u64);
+            assert_eq!(chunk.index(), index as u64);
+            assert_eq!(chunk.first_ordinal(), (index * chunk_records) as u64);
             assert_eq!(chunk.len(), chunk_records.min(15 - index * chunk_records));
         }
         for first in 0..=chunks.len() {
@@ -64,7 +64,7 @@ fn gives_the_same_records_whatever_the_chunk() {
 fn chunks_are_ready_as_soon_as_they_are_whole() {
     let text = text();
     let proven = survey(&text, required()).unwrap();
-    let mut cutter = Cutter::new(Arc::clone(&proven.layout), 4, 0);
+    let mut cutter = Cutter::new(&proven.layout, 4, 0);
     let mut ready = Vec::new();
     let trailer = text.find("TRL").unwrap();
     cutter.push(&text.as_bytes()[..trailer], &mut ready).unwrap();
@@ -108,7 +108,7 @@ fn notices_that_the_file_is_another() {
     for (from, to) in [("r-4,", "r-4,,"), ("r-4,2", "r-4 2"), ("r-4,2", "r-4\"2\"")] {
         let other = text.replace(from, to);
         let chunks = cut(other.as_bytes(), &layout, 4, 0, &[9]).unwrap();
-        assert_eq!(chunks[1].for_each(&mut |_, _, _| ()), Err(ParseError::Record { line: 8 }), "{to}");
+        assert_eq!(chunks[1].for_each(&mut |_, _, _, _| ()), Err(ParseError::Record { line: 8 }), "{to}");
     }
 }
 
@@ -125,7 +125,7 @@ fn a_quote_that_is_never_closed_is_not_kept() {
 
     let text = whole("r-1,\"2303770003322342\",EUR\n");
     let layout = super::survey(&text, options()).unwrap().layout;
-    let mut cutter = Cutter::new(layout, 100, 0);
+    let mut cutter = Cutter::new(&layout, 100, 0);
     cutter.push(format!("{HDR}{COLS}r-1,\"").as_bytes(), &mut Vec::new()).unwrap();
     assert_eq!(cutter.push(&piece, &mut Vec::new()), Err(ParseError::Record { line: 3 }));
 }

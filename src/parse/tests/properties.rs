@@ -116,7 +116,7 @@ proptest! {
         // Pass 2 must stand anything too: what it was made for is another text.
         let layout = survey(whole("r-1,\"1\",EUR\nr-2,2,EUR\n"), super::required()).unwrap().layout;
         for chunk in cut(&text, &layout, 1, 0, &sizes).unwrap_or_default() {
-            let _ = chunk.for_each(&mut |_, _, cells| assert_eq!(cells.len(), COLUMNS.names.len()));
+            let _ = chunk.for_each(&mut |_, _, cells, _| assert_eq!(cells.len(), COLUMNS.names.len()));
         }
     }
 

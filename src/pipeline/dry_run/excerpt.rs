@@ -277,6 +277,7 @@ mod tests {
             failures: Vec::new(),
             masked: Masked::NONE,
             own: Box::default(),
+            place: crate::model::Place::Row,
         };
         let shown = |cells: &[(usize, Range<usize>)]| {
             let line = b"r,2303770003322342,4111111111111111";

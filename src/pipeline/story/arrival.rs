@@ -120,7 +120,7 @@ fn prove(
     let Some(feed) = record.feed.as_deref().and_then(|name| issuer.feed(name)) else {
         return refused(grounds::feed_unknown(several));
     };
-    let rules = Rules::of_feed(&issuer.id, feed, &setup.limits);
+    let rules = Rules::of_feed(&issuer.id, feed, &setup.limits, &record.name);
     proof::prove(
         &copy,
         match settings {

@@ -6,9 +6,10 @@
 
 mod fold;
 mod overlay;
+mod response;
 mod rules;
 
-use crate::model::{Cells, Columns, Masked, RecordRow, ServiceName, View};
+use crate::model::{Cells, Columns, Masked, RecordRow, Request, ServiceName, View};
 use crate::vault::{Fingerprint, SealedPan, uuid_text};
 
 use super::Definition;
@@ -24,6 +25,7 @@ pub const DEFINITION: Definition = Definition {
         recon_columns: &["payment_card_id", "status"],
         field_names: COLUMNS.names,
         own_cells,
+        answer: response::answer,
     },
     judge: rules::judge,
 };
@@ -53,7 +55,21 @@ pub const COLUMNS: Columns = Columns {
             .find(|&wanted| !has(wanted) && (wanted == column::RECORD_REF || !deletions))
             .map(usize::from)
     },
+    request: Some(&REQUEST),
 };
+
+/// The body of *Add Payment Cards*: a card, or an array of them.
+static REQUEST: Request = Request {
+    keys: &[
+        ("id", column::RECORD_REF as usize),
+        ("fpan", column::PAN as usize),
+        ("cardBaseCurrency", column::CURRENCY as usize),
+    ],
+    arrays: true,
+};
+
+/// Cards of one request, at most: the API takes no more.
+const REQUEST_RECORDS_MAX: u64 = 100;
 
 /// A payment card's identifier: a UUID of version 8.
 pub type CardId = [u8; 16];

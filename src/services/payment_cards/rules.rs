@@ -1,10 +1,10 @@
 //! What can be said of a record by itself: format, currency, range.
 
-use crate::model::{Code, Failure, Masked, Outcome, RecordRow, currency};
+use crate::model::{Code, Failure, InRequest, Masked, Outcome, Place, RecordRow, currency};
 use crate::services::{Effects, Judge, PreparedChunk, Record, luhn, record_ref_is_valid};
 use crate::vault::{Nonces, Pan};
 
-use super::{Ask, CardId, Effect, NewCard, column};
+use super::{Ask, CardId, Effect, NewCard, REQUEST_RECORDS_MAX, column};
 
 /// Judges one record: its row goes into the chunk, with an effect if it is a candidate.
 pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into: &mut PreparedChunk) {
@@ -22,6 +22,11 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
 
     let mut masked = Masked::NONE;
     let mut ask = None;
+    if let Some(request) = record.request.filter(|request| !(1..=REQUEST_RECORDS_MAX).contains(&request.records)) {
+        let row = of_refused_request(record.line, request, record_ref, cell(column::PAN));
+        into.rows.push(row);
+        return;
+    }
     match cell(column::ACTION) {
         b"" | b"REGISTER" => {
             let pan = match pan(cell(column::PAN)) {
@@ -89,7 +94,23 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
         failures,
         masked,
         own: Box::default(),
+        place: Place::of(record.request),
     });
+}
+
+/// A request of a size that the API does not take: nothing else is said of its records.
+fn of_refused_request(line: u64, request: InRequest, record_ref: &str, digits: &[u8]) -> RecordRow {
+    let record_ref =
+        if request.records == 0 { format!("{}.{}", request.request, request.n) } else { record_ref.to_owned() };
+    RecordRow {
+        line,
+        record_ref: record_ref.into(),
+        outcome: Outcome::Rejected,
+        failures: vec![Failure { field: Failure::WHOLE, code: Code::RequestSize }],
+        masked: pan(digits).map_or(Masked::NONE, |pan| pan.masked()),
+        own: Box::default(),
+        place: Place::of(Some(request)),
+    }
 }
 
 /// One code for a PAN: the first of FIELD_MISSING, PAN_MANGLED, PAN_FORMAT, PAN_LENGTH, PAN_LUHN.

@@ -117,6 +117,11 @@ impl World {
         seal::josekit("RSA-OAEP-256", "A256GCM", Some("feed-1"), &self.public_key("feed"), text.as_bytes())
     }
 
+    /// The same of bytes that need not be a text.
+    pub(crate) fn sealed_bytes(&self, bytes: &[u8]) -> String {
+        seal::josekit("RSA-OAEP-256", "A256GCM", Some("feed-1"), &self.public_key("feed"), bytes)
+    }
+
     /// A public key of the world, as JSON.
     pub(crate) fn public_key(&self, name: &str) -> String {
         fs::read_to_string(self.at(&format!("keys/{name}.pub.jwk"))).unwrap()

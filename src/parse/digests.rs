@@ -6,7 +6,7 @@ use crate::parse::encoding::MARK;
 
 /// What a line is, which says what digests it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::parse) enum Kind {
     Header,
     Content,
     Trailer,
@@ -14,7 +14,7 @@ pub(super) enum Kind {
 
 /// Both digests at once, fed line by line or many lines at a time.
 #[derive(Default)]
-pub(super) struct Digests {
+pub(in crate::parse) struct Digests {
     /// Of all bytes before the trailer, a byte order mark left out.
     whole: Sha256,
     /// The same with the byte order mark, where there is one: senders hash either.
@@ -26,11 +26,11 @@ pub(super) struct Digests {
 }
 
 impl Digests {
-    pub(super) fn begin_marked(&mut self) {
+    pub(in crate::parse) fn begin_marked(&mut self) {
         self.whole_marked = Some(Sha256::new_with_prefix(MARK));
     }
 
-    pub(super) fn add(&mut self, bytes: &[u8], kind: Kind) {
+    pub(in crate::parse) fn add(&mut self, bytes: &[u8], kind: Kind) {
         if kind == Kind::Trailer {
             self.is_whole = true;
         }
@@ -46,7 +46,7 @@ impl Digests {
     }
 
     /// That of the content, and those that a trailer may give.
-    pub(super) fn finish(self) -> ([u8; 32], Vec<[u8; 32]>) {
+    pub(in crate::parse) fn finish(self) -> ([u8; 32], Vec<[u8; 32]>) {
         let whole = [Some(self.whole), self.whole_marked].into_iter().flatten();
         (self.content.finalize().into(), whole.map(|hash| hash.finalize().into()).collect())
     }

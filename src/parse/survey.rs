@@ -9,11 +9,12 @@ use crate::parse::Options;
 use crate::parse::encoding::{MARK, OPENING_BYTES, Opening, Utf8};
 use crate::parse::sensitive::Sniffer;
 
-use super::columns::Layout;
-use super::structure::Structure;
+use super::json::keys::KeyWatch;
+use super::json::layout::Form;
+use super::{Format, Layout, csv, json};
 
 /// A file whose encoding, control records, columns and structure are as they must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Proven {
     /// Its header, which agrees with the feed; `None` where none is required and none is there.
     pub header: Option<Header>,
@@ -43,6 +44,15 @@ pub struct Survey {
     /// The first failure after it. The classes come in the order of the text, so that the first found is the one.
     later: Option<Refusal>,
     structure: Structure,
+    /// Keys of JSON.
+    keys: Option<KeyWatch>,
+}
+
+/// What is read, once the first bytes have said how it is written.
+enum Structure {
+    Unknown(Box<Options>),
+    Csv(Box<csv::structure::Structure>),
+    Json(Box<json::structure::Structure>),
 }
 
 impl Survey {
@@ -56,7 +66,8 @@ impl Survey {
             newlines: 0,
             encoding: None,
             later: None,
-            structure: Structure::new(options),
+            structure: Structure::Unknown(Box::new(options)),
+            keys: None,
         }
     }
 
@@ -75,7 +86,11 @@ impl Survey {
 
     /// The header, once it was read and agrees with the feed; it can be told even of a file that is refused for what follows.
     pub fn header(&self) -> Option<&Header> {
-        self.structure.known_header()
+        match &self.structure {
+            Structure::Unknown(_) => None,
+            Structure::Csv(structure) => structure.known_header(),
+            Structure::Json(structure) => structure.known_header(),
+        }
     }
 
     /// Says that the text has ended.
@@ -87,9 +102,16 @@ impl Survey {
             self.open();
         }
         let sensitive = self.sniffer.finish();
-        self.decide().map_err(|mut refusal| {
-            refusal.sensitive |= sensitive;
-            refusal
+        let named = self.keys.as_ref().and_then(KeyWatch::found);
+        // A header that is wrong comes first, and so does the encoding; everything else comes after the keys.
+        let comes_first = self.encoding.is_some()
+            || matches!(&self.structure, Structure::Json(structure) if structure.is_before_requests());
+        self.decide().map_err(|refusal| match named {
+            Some(line) if !comes_first => json::object::sensitive().at(line),
+            named => {
+                let sensitive = refusal.sensitive || sensitive || named.is_some();
+                Refusal { sensitive, ..refusal }
+            }
         })
     }
 
@@ -102,15 +124,38 @@ impl Survey {
             let description = format!("The file is {name}; expected is UTF-8.");
             self.encoding = Some(Refusal::new(Code::EncodingInvalid, description).at(1));
         }
-        if opening == Opening::Marked {
-            self.structure.begin_marked();
-            return self.read(&first[MARK.len()..]);
+        let marked = opening == Opening::Marked;
+        let text = if marked { &first[MARK.len()..] } else { &first[..] };
+        self.begin(text, marked);
+        self.read(text);
+    }
+
+    /// The format is decided.
+    fn begin(&mut self, text: &[u8], marked: bool) {
+        let Structure::Unknown(options) = &self.structure else { return };
+        let options = Options::clone(options);
+        let format = options.format.unwrap_or_else(|| Format::of_first(text, options.controls));
+        self.structure = match (format, options.columns.request) {
+            (Format::Jsonl | Format::Json, Some(request)) => {
+                self.keys = Some(KeyWatch::default());
+                let form = if format == Format::Json { Form::Whole } else { Form::Lines };
+                Structure::Json(Box::new(json::structure::Structure::new(options, request, form)))
+            }
+            // A service that takes no JSON refuses it as the CSV that it is not.
+            _ => Structure::Csv(Box::new(csv::structure::Structure::new(options))),
+        };
+        match &mut self.structure {
+            Structure::Csv(structure) if marked => structure.begin_marked(),
+            Structure::Json(structure) if marked => structure.begin_marked(),
+            _ => {}
         }
-        self.read(&first);
     }
 
     fn read(&mut self, bytes: &[u8]) {
-        self.sniffer.push(bytes);
+        match &mut self.keys {
+            Some(keys) => keys.push(bytes),
+            None => self.sniffer.push(bytes),
+        }
         if self.encoding.is_some() {
             return;
         }
@@ -122,7 +167,11 @@ impl Survey {
         }
         self.newlines += newlines(bytes);
         if self.later.is_none() {
-            self.later = self.structure.push(bytes).err();
+            self.later = match &mut self.structure {
+                Structure::Unknown(_) => None,
+                Structure::Csv(structure) => structure.push(bytes).err(),
+                Structure::Json(structure) => structure.push(bytes).err(),
+            };
         }
     }
 
@@ -132,7 +181,13 @@ impl Survey {
         }
         let result = match self.later {
             Some(refusal) => Err(refusal),
-            None => self.structure.finish(),
+            None => match self.structure {
+                Structure::Unknown(_) => {
+                    Err(Refusal::new(Code::FileEmpty, "The file has no bytes; expected is text.").early())
+                }
+                Structure::Csv(structure) => structure.finish(),
+                Structure::Json(structure) => structure.finish(),
+            },
         };
         if !self.utf8.is_open() {
             return result;

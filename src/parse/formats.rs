@@ -1,0 +1,182 @@
+//! The formats as one: how a text is laid out, cut into chunks, and shown record by record, whichever it is written in.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::InRequest;
+
+use super::csv::chunk::CsvChunk;
+use super::json::chunk::JsonChunk;
+use super::json::layout::Form;
+use super::{Controls, ParseError, csv, json};
+
+/// How a text is written. The words are those of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// RFC 4180.
+    Csv,
+    /// A JSON request a line, between control records.
+    Jsonl,
+    /// One JSON request, or an array of them, without control records.
+    Json,
+}
+
+impl Format {
+    /// What a file's name says, once what seals it is taken off its end. Where control records are required, `.json`
+    /// is taken for lines: a text without them could not be accepted.
+    pub fn of_name(name: &str, controls: Controls) -> Option<Self> {
+        let opened =
+            [".jwe", ".pgp", ".gpg", ".asc"].iter().find_map(|sealed| name.strip_suffix(sealed)).unwrap_or(name);
+        if opened.ends_with(".csv") {
+            Some(Self::Csv)
+        } else if opened.ends_with(".jsonl") || (opened.ends_with(".json") && controls == Controls::Required) {
+            Some(Self::Jsonl)
+        } else if opened.ends_with(".json") {
+            Some(Self::Json)
+        } else {
+            None
+        }
+    }
+
+    /// What the first byte that is not white space says. An array begins one text where control records may be absent,
+    /// and can only be a line where they may not.
+    pub(super) fn of_first(bytes: &[u8], controls: Controls) -> Self {
+        match (bytes.iter().find(|byte| !byte.is_ascii_whitespace()), controls) {
+            (Some(b'['), Controls::Optional) => Self::Json,
+            (Some(b'{' | b'['), _) => Self::Jsonl,
+            _ => Self::Csv,
+        }
+    }
+}
+
+/// How a proven text is laid out: all that pass 2 needs to know.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Layout {
+    /// CSV.
+    Csv(csv::columns::Layout),
+    /// JSON, in lines or as one text.
+    Json(json::layout::Layout),
+}
+
+impl Layout {
+    /// How the text is written.
+    pub const fn format(&self) -> Format {
+        match self {
+            Self::Csv(_) => Format::Csv,
+            Self::Json(layout) => match layout.form {
+                Form::Lines => Format::Jsonl,
+                Form::Whole => Format::Json,
+            },
+        }
+    }
+
+    /// Where the cells of a record lie in its first line: the index of each one's column in the service's, and its
+    /// bytes. None where a line has several records.
+    pub fn cells_of(&self, line: &[u8]) -> Vec<(usize, Range<usize>)> {
+        match self {
+            Self::Csv(layout) => layout.cells_of(line),
+            Self::Json(layout) => layout.cells_of(line),
+        }
+    }
+}
+
+/// Pass 2: takes the bytes that pass 1 has proven, piece by piece, and cuts them into chunks.
+pub struct Cutter(Kind);
+
+enum Kind {
+    Csv(csv::cutter::Cutter),
+    Json(Box<json::cutter::Cutter>),
+}
+
+impl Cutter {
+    /// A chunk has `chunk_records` records (at least 1), the last of a file perhaps fewer. Those before `first_index` are
+    /// passed over: a resumed file goes on at its first missing chunk.
+    pub fn new(layout: &Layout, chunk_records: usize, first_index: u64) -> Self {
+        Self(match layout {
+            Layout::Csv(layout) => {
+                Kind::Csv(csv::cutter::Cutter::new(Arc::new(layout.clone()), chunk_records, first_index))
+            }
+            Layout::Json(layout) => {
+                Kind::Json(Box::new(json::cutter::Cutter::new(*layout, chunk_records, first_index)))
+            }
+        })
+    }
+
+    /// Takes the next bytes of the text; chunks that they complete are appended to `ready`.
+    pub fn push(&mut self, bytes: &[u8], ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
+        match &mut self.0 {
+            Kind::Csv(cutter) => cutter.push(bytes, ready),
+            Kind::Json(cutter) => cutter.push(bytes, ready),
+        }
+    }
+
+    /// Says that the text has ended: the last chunk is appended to `ready`.
+    pub fn finish(self, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
+        match self.0 {
+            Kind::Csv(cutter) => cutter.finish(ready),
+            Kind::Json(cutter) => cutter.finish(ready),
+        }
+    }
+}
+
+/// Consecutive records of a file, at least one, as they stand in the text. Wiped when dropped.
+pub enum RawChunk {
+    /// Of CSV.
+    Csv(CsvChunk),
+    /// Of JSON.
+    Json(JsonChunk),
+}
+
+/// Is shown a record: its ordinal, its line, its cells, its place in a request.
+pub type Visit<'a> = dyn FnMut(u64, u64, &[&[u8]], Option<InRequest>) + 'a;
+
+impl RawChunk {
+    /// Its number in the file; the first is 0.
+    pub const fn index(&self) -> u64 {
+        match self {
+            Self::Csv(chunk) => chunk.index,
+            Self::Json(chunk) => chunk.index,
+        }
+    }
+
+    /// Number in the file of its first record; that of the file's first is 0.
+    pub const fn first_ordinal(&self) -> u64 {
+        match self {
+            Self::Csv(chunk) => chunk.first_ordinal,
+            Self::Json(chunk) => chunk.first_ordinal,
+        }
+    }
+
+    /// How many records it holds.
+    #[expect(clippy::len_without_is_empty, reason = "a chunk is never empty")]
+    pub const fn len(&self) -> usize {
+        match self {
+            Self::Csv(chunk) => chunk.spans.len(),
+            Self::Json(chunk) => chunk.spans.len(),
+        }
+    }
+
+    /// Shows each record in turn. Cells stand in the service's column order; one that the file lacks is empty. Fails
+    /// only if the file is not what pass 1 proved.
+    pub fn for_each(&self, visit: &mut Visit<'_>) -> Result<(), ParseError> {
+        match self {
+            Self::Csv(chunk) => chunk.for_each(visit),
+            Self::Json(chunk) => chunk.for_each(visit),
+        }
+    }
+}
+
+impl fmt::Debug for RawChunk {
+    /// Shows where it lies and nothing that it holds.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("RawChunk")
+            .field("index", &self.index())
+            .field("first_ordinal", &self.first_ordinal())
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,164 @@
+//! Pass 2 of JSON: cuts a proven text into chunks, whatever its requests are.
+
+use zeroize::Zeroizing;
+
+use crate::model::InRequest;
+use crate::parse::csv::lines::append;
+use crate::parse::encoding::MARK;
+use crate::parse::{ParseError, RawChunk};
+
+use super::chunk::{JsonChunk, Span};
+use super::layout::{Form, Layout};
+use super::lines::{Broken, Line, Lines, Requests, Torn, Whole};
+use super::scan;
+
+enum Cut {
+    Lines(Lines),
+    Requests(Requests),
+}
+
+/// Takes the bytes that pass 1 has proven. Structure is not checked again, what would break a bound or a count is noticed
+/// all the same.
+pub(in crate::parse) struct Cutter {
+    cut: Cut,
+    /// Bytes of a byte order mark still to be passed over.
+    mark: usize,
+    chunks: Chunks,
+}
+
+/// The chunks being filled.
+struct Chunks {
+    layout: Layout,
+    chunk_records: u64,
+    first_index: u64,
+    /// The header is still to be passed over.
+    header: bool,
+    /// Requests begun.
+    requests: u64,
+    /// Records whose end was found.
+    records: u64,
+    bytes: Zeroizing<Vec<u8>>,
+    spans: Vec<Span>,
+}
+
+impl Cutter {
+    pub(in crate::parse) fn new(layout: Layout, chunk_records: usize, first_index: u64) -> Self {
+        let max = layout.request_bytes_max;
+        Self {
+            cut: match layout.form {
+                Form::Lines => Cut::Lines(Lines::new(max)),
+                Form::Whole => Cut::Requests(Requests::new(max)),
+            },
+            mark: if layout.marked { MARK.len() } else { 0 },
+            chunks: Chunks {
+                layout,
+                chunk_records: u64::try_from(chunk_records).unwrap_or(u64::MAX).max(1),
+                first_index,
+                header: layout.has_header,
+                requests: 0,
+                records: 0,
+                bytes: Zeroizing::default(),
+                spans: Vec::new(),
+            },
+        }
+    }
+
+    pub(in crate::parse) fn push(&mut self, bytes: &[u8], ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
+        let mark = self.mark.min(bytes.len());
+        self.mark -= mark;
+        let (bytes, chunks) = (&bytes[mark..], &mut self.chunks);
+        match &mut self.cut {
+            Cut::Lines(lines) => lines.push(bytes, &mut |line| chunks.line(&line, ready)).map_err(broken),
+            Cut::Requests(requests) => requests
+                .push(bytes, &mut |whole: Whole<'_>| chunks.request(whole.text, whole.line, ready))
+                .map_err(|torn| match torn {
+                    Torn::TooLong(long) => ParseError::Record { line: long.0 },
+                    Torn::Misplaced(misplaced) => ParseError::Record { line: misplaced.line },
+                    Torn::Each(error) => error,
+                }),
+        }
+    }
+
+    pub(in crate::parse) fn finish(mut self, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
+        if let Cut::Lines(lines) = &mut self.cut {
+            let chunks = &mut self.chunks;
+            lines.finish(&mut |line| chunks.line(&line, ready)).map_err(broken)?;
+        }
+        let (expected, found) = (self.chunks.layout.records, self.chunks.records);
+        if expected == found { Ok(()) } else { Err(ParseError::Records { expected, found }) }
+    }
+}
+
+fn broken(broken: Broken<ParseError>) -> ParseError {
+    match broken {
+        Broken::TooLong(long) => ParseError::Record { line: long.0 },
+        Broken::Each(error) => error,
+    }
+}
+
+impl Chunks {
+    fn line(&mut self, line: &Line<'_>, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
+        let text = line.text.trim_ascii();
+        // What follows the last record is a trailer, if anything, and pass 1 has read it.
+        if text.is_empty() || self.records >= self.layout.records {
+            return Ok(());
+        }
+        if std::mem::take(&mut self.header) {
+            return Ok(());
+        }
+        self.request(text, line.number, ready)
+    }
+
+    fn request(&mut self, text: &[u8], line: u64, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
+        self.requests += 1;
+        let is_array = text.trim_ascii_start().first() == Some(&b'[');
+        let records = scan::records(text);
+        let place = InRequest {
+            request: self.requests,
+            n: 1,
+            records: u64::try_from(records.len()).unwrap_or(u64::MAX),
+            is_array,
+        };
+        if records.is_empty() {
+            return self.record(b"{}", line, place, ready);
+        }
+        for (n, record) in (1..).zip(records) {
+            self.record(&text[record], line, InRequest { n, ..place }, ready)?;
+        }
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        record: &[u8],
+        line: u64,
+        place: InRequest,
+        ready: &mut Vec<RawChunk>,
+    ) -> Result<(), ParseError> {
+        if self.records >= self.layout.records {
+            return Err(ParseError::Records { expected: self.layout.records, found: self.records + 1 });
+        }
+        let index = self.records / self.chunk_records;
+        if index >= self.first_index {
+            append(&mut self.bytes, record);
+            self.spans.push(Span { line, end: self.bytes.len(), place });
+        }
+        self.records += 1;
+        let ends = self.records == self.layout.records || self.records.is_multiple_of(self.chunk_records);
+        if ends && !self.spans.is_empty() {
+            let room = self.bytes.len() + self.bytes.len() / 8;
+            let bytes = std::mem::replace(&mut self.bytes, Zeroizing::new(Vec::with_capacity(room)));
+            let room = Vec::with_capacity(self.spans.len());
+            let spans = std::mem::replace(&mut self.spans, room);
+            ready.push(RawChunk::Json(JsonChunk {
+                index,
+                first_ordinal: index * self.chunk_records,
+                bytes,
+                spans,
+                request: self.layout.request,
+                columns: self.layout.columns,
+            }));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,258 @@
+//! A request and its records, read by the keys that the service knows: strings alone, each key once, nothing within.
+
+use std::cell::Cell;
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
+
+use crate::model::{Code, Refusal, Request};
+use crate::parse::sensitive::names_sensitive_data;
+
+/// What is wrong with a request. Says no value and no key that is not the service's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Not JSON.
+    Malformed,
+    /// It stops before its end.
+    Cut,
+    /// The value of this key has the wrong type; without one, a record has.
+    Type(Option<&'static str>),
+    /// This key stands twice in a record.
+    Repeated(&'static str),
+    /// A key that the service does not know.
+    Unknown,
+    /// A key that names sensitive authentication data.
+    Sensitive,
+    /// An array of records where the service takes one record.
+    Array,
+}
+
+impl Fault {
+    pub(super) fn refusal(self, request: &Request) -> Refusal {
+        let keys = || request.keys.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(", ");
+        let (code, description) = match self {
+            Self::Malformed => (Code::FormatInvalid, "The request is not JSON.".to_owned()),
+            Self::Cut => (Code::FormatInvalid, "The request ends before its end; expected is a whole one.".to_owned()),
+            Self::Type(Some(key)) => {
+                (Code::FormatInvalid, format!("The value of {key} is not a string; expected are strings alone."))
+            }
+            Self::Type(None) => {
+                (Code::FormatInvalid, "A record of the request is no object; expected is an object.".to_owned())
+            }
+            Self::Repeated(key) => {
+                (Code::FormatInvalid, format!("The key {key} stands twice in a record; expected is each at most once."))
+            }
+            Self::Unknown => (Code::ColumnUnknown, format!("A key of a record is not known; expected are {}.", keys())),
+            Self::Sensitive => return sensitive(),
+            Self::Array => (Code::FormatInvalid, "The request is an array; expected is one object.".to_owned()),
+        };
+        Refusal::new(code, description)
+    }
+}
+
+/// The refusal of a text in which a key names what must not be sent.
+pub(in crate::parse) fn sensitive() -> Refusal {
+    let description = "A key is named as sensitive authentication data (a verification code, a PIN or track data), which \
+                       must not be sent.";
+    let mut refusal = Refusal::new(Code::SadPresent, description);
+    refusal.sensitive = true;
+    refusal
+}
+
+/// What a whole request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Records in it; an empty array has none.
+    pub(super) records: u64,
+    /// An array, and not one record.
+    pub(super) is_array: bool,
+}
+
+/// Reads a whole request and tells its shape. A fault comes with the line within the request on which it was noticed,
+/// counted from 0.
+pub(super) fn check(text: &[u8], request: &Request) -> Result<Shape, (Fault, u64)> {
+    let noticed = Cell::new(None);
+    let mut values = Vec::new();
+    let mut scratch = Zeroizing::new(Vec::with_capacity(text.len()));
+    let visitor = RequestVisitor(RecordSeed { request, noticed: &noticed, values: &mut values, scratch: &mut scratch });
+    let mut from = serde_json::Deserializer::from_slice(text);
+    let read = from.deserialize_any(visitor).and_then(|shape| from.end().map(|()| shape));
+    match read {
+        Ok(shape) if shape.is_array && !request.arrays => Err((Fault::Array, 0)),
+        Ok(shape) => Ok(shape),
+        Err(error) => Err((fault(&error, &noticed), u64::try_from(error.line().saturating_sub(1)).unwrap_or(0))),
+    }
+}
+
+fn fault(error: &serde_json::Error, noticed: &Cell<Option<Fault>>) -> Fault {
+    use serde_json::error::Category;
+    match (noticed.get(), error.classify()) {
+        (Some(fault @ (Fault::Unknown | Fault::Sensitive | Fault::Repeated(_))), _) => fault,
+        (_, Category::Eof) => Fault::Cut,
+        (Some(fault), Category::Data) => fault,
+        (None, Category::Data) => Fault::Type(None),
+        (_, Category::Syntax | Category::Io) => Fault::Malformed,
+    }
+}
+
+/// A record's value, where it lies.
+pub(super) enum Value<'de> {
+    Absent,
+    /// In the text, as it stands.
+    Plain(&'de [u8]),
+    /// In the scratch, without its escapes.
+    Unescaped(Range<usize>),
+}
+
+/// Reads one record: a value for each of the service's keys, in the order of its columns. `scratch` must have room for
+/// all that may be unescaped, so that it never grows and leaves a copy behind.
+pub(super) fn read<'de>(
+    text: &'de [u8],
+    request: &Request,
+    values: &mut Vec<Value<'de>>,
+    scratch: &mut Zeroizing<Vec<u8>>,
+) -> Result<(), Fault> {
+    let noticed = Cell::new(None);
+    let mut from = serde_json::Deserializer::from_slice(text);
+    let seed = RecordSeed { request, noticed: &noticed, values, scratch };
+    let read = seed.deserialize(&mut from).and_then(|()| from.end());
+    read.map_err(|error| fault(&error, &noticed))
+}
+
+struct RecordSeed<'a, 'de> {
+    request: &'a Request,
+    noticed: &'a Cell<Option<Fault>>,
+    values: &'a mut Vec<Value<'de>>,
+    scratch: &'a mut Zeroizing<Vec<u8>>,
+}
+
+impl<'de> DeserializeSeed<'de> for RecordSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        self.noticed.set(None);
+        from.deserialize_map(RecordVisitor(self))
+    }
+}
+
+struct RecordVisitor<'a, 'de>(RecordSeed<'a, 'de>);
+
+impl<'de> Visitor<'de> for RecordVisitor<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a record")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let RecordSeed { request, noticed, values, scratch } = self.0;
+        values.clear();
+        scratch.clear();
+        values.extend(request.keys.iter().map(|_| Value::Absent));
+        let mut given = [false; KEYS_MAX];
+        while let Some(at) = map.next_key_seed(KeySeed { request, noticed })? {
+            let key = request.keys[at].0;
+            if std::mem::replace(&mut given[at], true) {
+                noticed.set(Some(Fault::Repeated(key)));
+                return Err(A::Error::custom(""));
+            }
+            noticed.set(Some(Fault::Type(Some(key))));
+            values[at] = map.next_value_seed(ValueSeed { scratch })?;
+            noticed.set(None);
+        }
+        Ok(())
+    }
+}
+
+/// Keys of a record, at most.
+const KEYS_MAX: usize = 64;
+
+struct KeySeed<'a> {
+    request: &'a Request,
+    noticed: &'a Cell<Option<Fault>>,
+}
+
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<usize, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed<'_> {
+    type Value = usize;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<usize, E> {
+        let known = self.request.keys.iter().take(KEYS_MAX).position(|(known, _)| *known == key);
+        known.ok_or_else(|| {
+            let sensitive = names_sensitive_data(key.as_bytes());
+            self.noticed.set(Some(if sensitive { Fault::Sensitive } else { Fault::Unknown }));
+            E::custom("")
+        })
+    }
+}
+
+struct ValueSeed<'a> {
+    scratch: &'a mut Zeroizing<Vec<u8>>,
+}
+
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value<'de>, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ValueSeed<'_> {
+    type Value = Value<'de>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Value<'de>, E> {
+        Ok(Value::Plain(text.as_bytes()))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value<'de>, E> {
+        let from = self.scratch.len();
+        self.scratch.extend_from_slice(text.as_bytes());
+        Ok(Value::Unescaped(from..self.scratch.len()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value<'de>, E> {
+        Ok(Value::Absent)
+    }
+}
+
+struct RequestVisitor<'a, 'de>(RecordSeed<'a, 'de>);
+
+impl<'de> Visitor<'de> for RequestVisitor<'_, 'de> {
+    type Value = Shape;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a request")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Shape, A::Error> {
+        RecordVisitor(self.0).visit_map(map)?;
+        Ok(Shape { records: 1, is_array: false })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
+        let RecordSeed { request, noticed, values, scratch } = self.0;
+        let mut records = 0;
+        while seq.next_element_seed(RecordSeed { request, noticed, values, scratch })?.is_some() {
+            records += 1;
+        }
+        Ok(Shape { records, is_array: true })
+    }
+}
