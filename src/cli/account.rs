@@ -31,23 +31,13 @@ pub(super) struct File<'a> {
     bytes: u64,
     sha256: Option<&'a str>,
     records: Option<u64>,
-    outcomes: Outcomes,
+    outcomes: Tally,
     received_at: String,
     accepted_at: Option<String>,
     started_at: Option<String>,
     finished_at: Option<String>,
     done_at: Option<String>,
     outbound: &'a [Outbound],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Outcomes {
-    registered: u64,
-    already_registered: u64,
-    deregistered: u64,
-    enrolled: u64,
-    rejected: u64,
 }
 
 impl<'a> File<'a> {
@@ -78,13 +68,7 @@ impl<'a> File<'a> {
             bytes: record.bytes,
             sha256: record.sha256.as_deref(),
             records: record.records,
-            outcomes: Outcomes {
-                registered: tally.registered,
-                already_registered: tally.already_registered,
-                deregistered: tally.deregistered,
-                enrolled: tally.enrolled,
-                rejected: tally.rejected,
-            },
+            outcomes: *tally,
             received_at: record.received_at.to_string(),
             accepted_at: time(record.accepted_at),
             started_at: time(record.started_at),

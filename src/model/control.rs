@@ -77,3 +77,10 @@ pub struct BatchKey {
     /// From the header; `None` where the sender gives none.
     pub sequence: Option<u64>,
 }
+
+impl BatchKey {
+    /// From a file's header.
+    pub fn of(issuer: &str, service: ServiceName, header: &Header) -> Self {
+        Self { issuer: issuer.to_owned(), service, batch_id: header.batch_id.clone(), sequence: header.sequence() }
+    }
+}

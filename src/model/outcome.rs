@@ -34,8 +34,9 @@ impl Outcome {
     }
 }
 
-/// How many records came to each outcome.
+/// How many records came to each outcome. Written as `outcomes` of JSON, under the outcomes' own words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Tally {
     /// [`Outcome::Registered`].
     pub registered: u64,

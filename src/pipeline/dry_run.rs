@@ -202,12 +202,7 @@ impl DryRun<'_> {
             issuer: self.issuer.id.clone(),
             feed: feed.name.clone(),
             service,
-            key: proven.header.as_ref().map(|header| BatchKey {
-                issuer: self.issuer.id.clone(),
-                service,
-                batch_id: header.batch_id.clone(),
-                sequence: header.sequence(),
-            }),
+            key: proven.header.as_ref().map(|header| BatchKey::of(&self.issuer.id, service, header)),
             header: proven.header.clone(),
             content_digest: proven.content_digest,
             records: proven.records,

@@ -25,13 +25,7 @@ pub fn content(record: &FileRecord, tally: &Tally, codes: &BTreeMap<Code, u64>, 
         batch_id: header.map(|header| header.batch_id.as_str()),
         sequence: header.and_then(crate::model::Header::sequence),
         records,
-        outcomes: Outcomes {
-            registered: tally.registered,
-            already_registered: tally.already_registered,
-            deregistered: tally.deregistered,
-            enrolled: tally.enrolled,
-            rejected: tally.rejected,
-        },
+        outcomes: *tally,
         codes,
         received_at: record.received_at.to_string(),
         accepted_at: record.accepted_at.map(|at| at.to_string()),
@@ -57,7 +51,7 @@ struct Summary<'a> {
     batch_id: Option<&'a str>,
     sequence: Option<u64>,
     records: u64,
-    outcomes: Outcomes,
+    outcomes: Tally,
     codes: &'a BTreeMap<Code, u64>,
     received_at: String,
     accepted_at: Option<String>,
@@ -65,14 +59,4 @@ struct Summary<'a> {
     finished_at: Option<String>,
     records_per_second: Option<u64>,
     outbound: &'a [Outbound],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Outcomes {
-    registered: u64,
-    already_registered: u64,
-    deregistered: u64,
-    enrolled: u64,
-    rejected: u64,
 }

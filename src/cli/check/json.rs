@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Stdout, Write as _};
 
 use serde::Serialize;
 
-use crate::model::{Code, Decision};
+use crate::model::{Code, Decision, Tally};
 use crate::pipeline::{Finding, Findings, Foreseen, Level};
 
 use super::{Said, Shown};
@@ -60,18 +60,8 @@ struct Whole<'a> {
     next_sequence: Option<u64>,
     duplicate_of: Option<&'a str>,
     records: Option<u64>,
-    outcomes: Outcomes,
+    outcomes: Tally,
     codes: &'a BTreeMap<Code, u64>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Outcomes {
-    registered: u64,
-    already_registered: u64,
-    deregistered: u64,
-    enrolled: u64,
-    rejected: u64,
 }
 
 impl Findings for Json<'_> {
@@ -121,13 +111,7 @@ impl Shown for Json<'_> {
             next_sequence: foreseen.next_sequence,
             duplicate_of: foreseen.duplicate_of.as_deref(),
             records: foreseen.records,
-            outcomes: Outcomes {
-                registered: foreseen.tally.registered,
-                already_registered: foreseen.tally.already_registered,
-                deregistered: foreseen.tally.deregistered,
-                enrolled: foreseen.tally.enrolled,
-                rejected: foreseen.tally.rejected,
-            },
+            outcomes: foreseen.tally,
             codes: &foreseen.codes,
         };
         // The object has begun already: what is left of it follows its first brace.

@@ -9,15 +9,14 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::ledger::LedgerError;
 use crate::model::{FileNo, Masked};
-use crate::services::payment_cards::{Ask, Card, CardId, Change, Difference, Holding, NewCard, Register, fold, settle};
-use crate::services::{Effects, PreparedChunk};
+use crate::services::PreparedChunk;
+use crate::services::payment_cards::{
+    Ask, Card, CardId, Change, Difference, Holding, NewCard, Place, Register, asks, fold, settle_all,
+};
 use crate::vault::Fingerprint;
 
 use super::Write;
 use super::chunks::{ROWS_A_STATEMENT, values};
-
-/// A record of the group: its chunk, its place there.
-type Place = (usize, usize);
 
 pub(super) async fn apply(
     write: &mut Write<'_>,
@@ -27,14 +26,7 @@ pub(super) async fn apply(
 ) -> Result<(), LedgerError> {
     let mut settled: Vec<(Place, Change)> = Vec::new();
     {
-        let asks: Vec<(Place, &Ask)> = chunks
-            .iter()
-            .enumerate()
-            .flat_map(|(chunk, prepared)| {
-                let Effects::PaymentCards(effects) = &prepared.effects;
-                effects.iter().map(move |effect| ((chunk, effect.position), &effect.ask))
-            })
-            .collect();
+        let asks = asks(chunks);
         let plain = !asks.iter().any(|(_, ask)| matches!(ask, Ask::Delete(_)));
         let left = if plain { insert_outright(write, no, issuer, asks, &mut settled).await? } else { asks };
         if !left.is_empty() {
@@ -44,11 +36,7 @@ pub(super) async fn apply(
             write_difference(write, no, issuer, &difference).await?;
         }
     }
-    for ((chunk, position), change) in settled {
-        if let Some(row) = chunks[chunk].rows.get_mut(position) {
-            settle(row, change);
-        }
-    }
+    settle_all(chunks, settled);
     Ok(())
 }
 

@@ -10,8 +10,8 @@ use crate::ledger::{Group, Ledger, LedgerError};
 use crate::model::{Code, FileNo, Outcome, RecordRow, Tally, View};
 use crate::parse::Layout;
 use crate::register::{Destination, Stop};
-use crate::services::payment_cards::{Ask, Overlay, Register, settle};
-use crate::services::{Effects, PreparedChunk};
+use crate::services::PreparedChunk;
+use crate::services::payment_cards::{Ask, Overlay, Place, Register, asks, settle_all};
 use crate::vault::IdMaker;
 
 use super::excerpt::{Excerpt, Lines};
@@ -65,26 +65,13 @@ impl<'a> Pretended<'a> {
 
     /// Decides what depends on the register.
     async fn decide(&self, overlay: &mut Overlay, chunks: &mut [PreparedChunk]) -> Result<(), LedgerError> {
-        let asks: Vec<((usize, usize), &Ask)> = chunks
-            .iter()
-            .enumerate()
-            .flat_map(|(chunk, prepared)| {
-                let Effects::PaymentCards(effects) = &prepared.effects;
-                effects.iter().map(move |effect| ((chunk, effect.position), &effect.ask))
-            })
-            .collect();
-        let places: Vec<(usize, usize)> = asks.iter().map(|(place, _)| *place).collect();
-        let asks: Vec<&Ask> = asks.into_iter().map(|(_, ask)| ask).collect();
+        let (places, asks): (Vec<Place>, Vec<&Ask>) = asks(chunks).into_iter().unzip();
         let register = match &self.ledger {
             Some(ledger) => ledger.payment_cards(self.issuer, &asks).await?,
             None => Register::default(),
         };
         let changes = overlay.decide(register, &asks);
-        for ((chunk, position), change) in places.into_iter().zip(changes) {
-            if let Some(row) = chunks[chunk].rows.get_mut(position) {
-                settle(row, change);
-            }
-        }
+        settle_all(chunks, places.into_iter().zip(changes));
         Ok(())
     }
 

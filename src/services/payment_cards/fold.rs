@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use crate::model::{Code, Failure, FileNo, Masked, Outcome, RecordRow};
+use crate::services::{Effects, PreparedChunk};
 use crate::vault::Fingerprint;
 
 use super::{Ask, CardId, NewCard, column, own, packed};
@@ -161,7 +162,7 @@ fn difference<'a>(slots: impl Iterator<Item = Slot<'a>>) -> Difference {
 }
 
 /// Writes what came of an ask into its row. May be called again with another change: a commit that failed is decided anew.
-pub fn settle(row: &mut RecordRow, change: Change) {
+fn settle(row: &mut RecordRow, change: Change) {
     let rejected = |field: u8, code: Code| (code.outcome(), vec![Failure { field, code }], Box::<[u8]>::default());
     let (outcome, failures, own) = match change {
         Change::Registered(id) => (Outcome::Registered, Vec::new(), packed(own::ACTIVE, &id)),
@@ -175,6 +176,30 @@ pub fn settle(row: &mut RecordRow, change: Change) {
         Change::Unknown => rejected(column::CARD_ID, Code::NotRegistered),
     };
     (row.outcome, row.failures, row.own) = (outcome, failures, own);
+}
+
+/// A record of some chunks: its chunk, its place there.
+pub type Place = (usize, usize);
+
+/// What the records of these chunks ask, in file order.
+pub fn asks(chunks: &[PreparedChunk]) -> Vec<(Place, &Ask)> {
+    chunks
+        .iter()
+        .enumerate()
+        .flat_map(|(chunk, prepared)| {
+            let Effects::PaymentCards(effects) = &prepared.effects;
+            effects.iter().map(move |effect| ((chunk, effect.position), &effect.ask))
+        })
+        .collect()
+}
+
+/// Writes what came of asks into the rows of their records.
+pub fn settle_all(chunks: &mut [PreparedChunk], settled: impl IntoIterator<Item = (Place, Change)>) {
+    for ((chunk, position), change) in settled {
+        if let Some(row) = chunks.get_mut(chunk).and_then(|chunk| chunk.rows.get_mut(position)) {
+            settle(row, change);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::vault::{Fingerprint, SealedPan, uuid_text};
 
 use super::Definition;
 
-pub use fold::{Card, Change, Difference, Holding, Register, fold, settle};
+pub use fold::{Card, Change, Difference, Holding, Place, Register, asks, fold, settle_all};
 pub use overlay::Overlay;
 
 /// The service, as the pipeline knows it.
