@@ -1,13 +1,15 @@
 //! The contract, tested from outside: every test makes a daemon's directories, drops files, runs the binary and reads
 //! what it wrote. A failure keeps its directories and prints the commands that repeat it.
 //!
-//! `make test` runs these at a size of seconds; `make test-long` runs [`crash`] and [`large`] at full size.
+//! `make test` runs these at a size of seconds; `make test-long` runs [`crash`] and [`large`] at full size, and all of
+//! them once more under strace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
 
 mod audit;
 mod broken;
 mod check;
 mod commands;
+mod confined;
 mod corpus;
 mod crash;
 mod envelopes;

@@ -3,8 +3,10 @@
 mod keys;
 mod process;
 mod shape;
+pub(crate) mod trace;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -195,14 +197,28 @@ impl World {
         let run = self.runs.get();
         self.runs.set(run + 1);
         self.said.borrow_mut().push(format!("nightdrop {}", args.join(" ")));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_nightdrop"));
+        let said = self.at(&format!("said/{run:04}"));
+        let binary = env!("CARGO_BIN_EXE_nightdrop");
+        let trace = (self.shape.traced || process::tracing()).then(|| said.with_extension("strace"));
+        let mut command = trace.as_ref().map_or_else(|| Command::new(binary), |log| trace::traced(binary, log));
         command.args(args).current_dir(self.path()).env_clear().env("NIGHTDROP_LOG", self.shape.log);
         command.envs(self.shape.env.iter().copied());
         let socket = notify.map(|(path, socket)| {
             command.env("NOTIFY_SOCKET", path);
             socket
         });
-        Running::start(command, self.at(&format!("said/{run:04}")), socket)
+        let running = Running::start(command, said, socket);
+        match trace {
+            Some(log) => running.traced_into(log),
+            None => running,
+        }
+    }
+
+    /// The system calls of all traced runs.
+    pub(crate) fn calls(&self) -> BTreeSet<String> {
+        let logs =
+            files_under(&self.at("said")).into_iter().filter(|path| path.extension().is_some_and(|it| it == "strace"));
+        logs.flat_map(|log| trace::calls(&fs::read_to_string(log).unwrap())).collect()
     }
 }
 

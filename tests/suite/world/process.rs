@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::trace;
+
 /// How long anything may take before a test gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -59,6 +61,12 @@ pub(crate) fn long() -> bool {
     std::env::var_os("NIGHTDROP_TEST_LONG").is_some()
 }
 
+/// Whether every run of the binary is traced, as `make test-long` has it for one pass of the suite.
+#[expect(clippy::disallowed_methods, reason = "how `make test-long` says that it traces")]
+pub(super) fn tracing() -> bool {
+    std::env::var_os("NIGHTDROP_TEST_STRACE").is_some()
+}
+
 /// What a finished child left.
 #[derive(Debug)]
 pub(crate) struct Ran {
@@ -102,6 +110,7 @@ pub(crate) struct Running {
     since: Instant,
     peak_bytes: u64,
     notified: Arc<Mutex<String>>,
+    trace: Option<PathBuf>,
 }
 
 impl Running {
@@ -114,7 +123,13 @@ impl Running {
         if let Some(socket) = notify {
             listen(socket, &notified);
         }
-        Self { child, said, since: now(), peak_bytes: 0, notified }
+        Self { child, said, since: now(), peak_bytes: 0, notified, trace: None }
+    }
+
+    /// The same, under a tracer that writes here.
+    pub(super) fn traced_into(mut self, trace: PathBuf) -> Self {
+        self.trace = Some(trace);
+        self
     }
 
     pub(crate) fn pid(&self) -> Pid {
@@ -192,8 +207,12 @@ impl Running {
     }
 
     fn ended(&mut self) -> Ran {
+        let status = self.child.wait().unwrap();
+        if let Some(trace) = &self.trace {
+            trace::expect_confined(trace, self.pid());
+        }
         Ran {
-            status: self.child.wait().unwrap(),
+            status,
             stdout: fs::read(self.said.with_extension("out")).unwrap(),
             stderr: self.stderr(),
             took: now() - self.since,

@@ -27,6 +27,8 @@ pub(crate) struct Shape {
     pub(crate) more: &'static str,
     /// The log filter the binary is given in its environment.
     pub(crate) log: &'static str,
+    /// Whether its runs are traced, and held against what the unit allows.
+    pub(crate) traced: bool,
     /// More of its environment.
     pub(crate) env: &'static [(&'static str, &'static str)],
 }
@@ -46,6 +48,7 @@ impl Default for Shape {
             daemon: "",
             more: "",
             log: "info",
+            traced: false,
             env: &[],
         }
     }
