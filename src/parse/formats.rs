@@ -74,14 +74,22 @@ impl Layout {
         }
     }
 
-    /// Where the cells of a record lie in its first line: the index of each one's column in the service's, and its
-    /// bytes. None where a line has several records.
-    pub fn cells_of(&self, line: &[u8]) -> Vec<(usize, Range<usize>)> {
+    /// Where the `n`th record of a line lies in it, counted from 0, and its cells; `None` where it does not lie in this line.
+    pub fn spans_of(&self, line: &[u8], n: usize) -> Option<Spans> {
         match self {
-            Self::Csv(layout) => layout.cells_of(line),
-            Self::Json(layout) => layout.cells_of(line),
+            Self::Csv(layout) => Some(layout.spans_of(line)),
+            Self::Json(layout) => layout.spans_of(line, n),
         }
     }
+}
+
+/// Where a record lies in its line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spans {
+    /// All of it.
+    pub record: Range<usize>,
+    /// The index of each cell's column in the service's, and its bytes with quotes around them, in the order of the line.
+    pub cells: Vec<(usize, Range<usize>)>,
 }
 
 /// Pass 2: takes the bytes that pass 1 has proven, piece by piece, and cuts them into chunks.

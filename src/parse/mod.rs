@@ -23,7 +23,8 @@ mod tests;
 use crate::model::{Columns, Environment, Limits, ServiceName};
 
 pub use self::csv::spans::cells;
-pub use self::formats::{Cutter, Format, Layout, RawChunk, Visit};
+pub use self::formats::{Cutter, Format, Layout, RawChunk, Spans, Visit};
+pub use self::json::layout::value_of;
 pub use self::survey::{Proven, Survey};
 
 /// Whether a file must say who it is and where it ends.

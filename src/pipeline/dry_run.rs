@@ -279,8 +279,8 @@ struct Whole<'a> {
 /// The line that a refusal names, opened anew: pass 1 keeps nothing. One that cannot be shown is not shown.
 fn excerpt_of_refused(file: &Path, feed: &Feed, refusal: &Refusal, line: u64) -> Option<Excerpt> {
     let opened = open::open(File::open(file).ok()?, &feed.open, &feed.keyring).ok()?;
-    let text = Lines::new(opened.plaintext().ok()?).at(line)?;
-    Some(Excerpt::of_refused(&text, feed.delimiter, refusal, line))
+    let mut lines = Lines::new(opened.plaintext().ok()?);
+    Some(Excerpt::of_refused(lines.at(line)?, feed.delimiter, refusal, line))
 }
 
 /// A person waits for the dry run: a store that fails is said at once, not waited for.

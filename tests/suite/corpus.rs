@@ -1,9 +1,10 @@
 //! Bad files: one table of them. What the daemon makes of each is tested by stage, and `nightdrop check` must foresee all of it.
 
 use josekit::jwe::JweHeader;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::file::{COLUMNS, CsvFile, hex};
+use crate::json::{card, lines};
 use crate::pan;
 use crate::seal::{Crafted, josekit, josekit_with};
 use crate::world::World;
@@ -174,4 +175,38 @@ pub(crate) fn forbidden_tokens(world: &World, text: &str) -> Vec<(&'static str, 
         ("json-form", "ENVELOPE_REFUSED", json!({"protected": "e30", "ciphertext": "AA"}).to_string()),
         ("noise", "ENVELOPE_REFUSED", hex(&[0xa5; 600])),
     ]
+}
+
+/// Texts of JSON lines that refuse their file, where a request has at most 2 KiB: the code, the text, the line.
+pub(crate) fn refused_requests() -> Vec<(&'static str, Vec<u8>, Option<u64>)> {
+    let good = card("a", &pan::pan(pan::ACME, 1, 1));
+    let right = |batch: &str| lines(batch, std::slice::from_ref(&good), 1);
+    let with = |batch: &str, request: Value| lines(batch, &[request], 1);
+    let files: Vec<(&'static str, String, Option<u64>)> = vec![
+        ("HEADER_MISSING", format!("{good}\n"), Some(1)),
+        ("VERSION_UNSUPPORTED", right("v").replace("\"version\":1", "\"version\":2"), Some(1)),
+        ("HEADER_MISMATCH", right("m").replace("\"ACME\"", "\"OTHER\""), Some(1)),
+        ("FORMAT_INVALID", with("n", json!({"id": "a", "fpan": 2_303_770_003_322_342_u64})), Some(2)),
+        ("FORMAT_INVALID", with("t", json!({"id": {"a": 1}})), Some(2)),
+        ("FORMAT_INVALID", right("d").replace("\"id\":\"a\"", "\"id\":\"a\",\"id\":\"b\""), Some(2)),
+        ("FORMAT_INVALID", right("j").replace("\"EUR\"", "EUR"), Some(2)),
+        ("FORMAT_INVALID", with("l", json!({"id": "x".repeat(3000)})), Some(2)),
+        ("COLUMN_UNKNOWN", with("u", json!({"id": "a", "pan": "1"})), Some(2)),
+        ("SAD_PRESENT", with("s", json!({"id": "a", "cvc": "123"})), Some(2)),
+        ("SAD_PRESENT", with("p", json!([{"id": "a"}, {"id": 1, "nested": {"pinBlock": "1"}}])), Some(2)),
+        ("TRAILER_MISSING", right("c").split_inclusive('\n').take(2).collect(), Some(2)),
+        ("TRAILER_MISSING", right("h")[..right("h").len() - 120].to_owned(), None),
+        ("COUNT_MISMATCH", lines("k", std::slice::from_ref(&good), 2), Some(3)),
+        ("DIGEST_MISMATCH", right("g").replace("\"id\":\"a\"", "\"id\":\"b\""), Some(3)),
+        ("ENCODING_INVALID", right("e").replace("\"a\"", "\"\u{1}\"").replace('\u{1}', "\u{fffd}"), None),
+    ];
+    let bytes = |code: &str, text: String| {
+        let mut bytes = text.into_bytes();
+        if code == "ENCODING_INVALID" {
+            let at = memchr::memmem::find(&bytes, "\u{fffd}".as_bytes()).unwrap();
+            bytes[at] = 0xFF;
+        }
+        bytes
+    };
+    files.into_iter().map(|(code, text, line)| (code, bytes(code, text), line)).collect()
 }

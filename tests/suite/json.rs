@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::corpus::refused_requests;
 use crate::file::sha256_hex;
 use crate::leaks;
 use crate::pan;
@@ -20,7 +21,7 @@ fn header(batch: &str) -> String {
 }
 
 /// A file of lines, with the trailer that is right for that many records.
-fn lines(batch: &str, requests: &[Value], records: usize) -> String {
+pub(crate) fn lines(batch: &str, requests: &[Value], records: usize) -> String {
     let mut text = header(batch) + "\n";
     for request in requests {
         writeln!(text, "{request}").unwrap();
@@ -30,12 +31,12 @@ fn lines(batch: &str, requests: &[Value], records: usize) -> String {
     text
 }
 
-fn card(id: &str, fpan: &str) -> Value {
+pub(crate) fn card(id: &str, fpan: &str) -> Value {
     json!({"id": id, "fpan": fpan, "cardBaseCurrency": "EUR"})
 }
 
 /// Good cards, `PREFIX-1` onwards.
-fn cards(prefix: &str, seed: u64, count: u64) -> Vec<Value> {
+pub(crate) fn cards(prefix: &str, seed: u64, count: u64) -> Vec<Value> {
     (0..count).map(|n| card(&format!("{prefix}-{}", n + 1), &pan::pan(pan::ACME, seed, n))).collect()
 }
 
@@ -203,34 +204,8 @@ fn one_body_is_one_request_and_the_first_byte_says_so() {
 #[test]
 fn what_is_wrong_with_the_whole_refuses_it() {
     let world = World::shaped(|shape| shape.limits = "request_bytes = \"2KiB\"");
-    let good = card("a", &pan::pan(pan::ACME, 1, 1));
-    let right = |batch: &str| lines(batch, std::slice::from_ref(&good), 1);
-    let with = |batch: &str, request: Value| lines(batch, &[request], 1);
-    let files: Vec<(&str, String, Option<u64>)> = vec![
-        ("HEADER_MISSING", format!("{good}\n"), Some(1)),
-        ("VERSION_UNSUPPORTED", right("v").replace("\"version\":1", "\"version\":2"), Some(1)),
-        ("HEADER_MISMATCH", right("m").replace("\"ACME\"", "\"OTHER\""), Some(1)),
-        ("FORMAT_INVALID", with("n", json!({"id": "a", "fpan": 2_303_770_003_322_342_u64})), Some(2)),
-        ("FORMAT_INVALID", with("t", json!({"id": {"a": 1}})), Some(2)),
-        ("FORMAT_INVALID", right("d").replace("\"id\":\"a\"", "\"id\":\"a\",\"id\":\"b\""), Some(2)),
-        ("FORMAT_INVALID", right("j").replace("\"EUR\"", "EUR"), Some(2)),
-        ("FORMAT_INVALID", with("l", json!({"id": "x".repeat(3000)})), Some(2)),
-        ("COLUMN_UNKNOWN", with("u", json!({"id": "a", "pan": "1"})), Some(2)),
-        ("SAD_PRESENT", with("s", json!({"id": "a", "cvc": "123"})), Some(2)),
-        ("SAD_PRESENT", with("p", json!([{"id": "a"}, {"id": 1, "nested": {"pinBlock": "1"}}])), Some(2)),
-        ("TRAILER_MISSING", right("c").split_inclusive('\n').take(2).collect(), Some(2)),
-        ("TRAILER_MISSING", right("h")[..right("h").len() - 120].to_owned(), None),
-        ("COUNT_MISMATCH", lines("k", std::slice::from_ref(&good), 2), Some(3)),
-        ("DIGEST_MISMATCH", right("g").replace("\"id\":\"a\"", "\"id\":\"b\""), Some(3)),
-        ("ENCODING_INVALID", right("e").replace("\"a\"", "\"\u{1}\"").replace('\u{1}', "\u{fffd}"), None),
-    ];
-    for (n, (code, text, line)) in files.into_iter().enumerate() {
+    for (n, (code, bytes, line)) in refused_requests().into_iter().enumerate() {
         let batch = format!("W{n}");
-        let mut bytes = text.into_bytes();
-        if code == "ENCODING_INVALID" {
-            let at = memchr::memmem::find(&bytes, "\u{fffd}".as_bytes()).unwrap();
-            bytes[at] = 0xFF;
-        }
         let sealed = world.sealed_bytes(&bytes);
         world.drop_bytes(&format!("ACME_PAYCARDS_{batch}.jsonl.jwe"), sealed);
         world.once().expect(3);
@@ -272,7 +247,7 @@ fn a_feed_of_one_format_takes_no_other() {
 }
 
 /// A file in which requests lie across chunks, some bad, some twice.
-fn tangled() -> String {
+pub(crate) fn tangled() -> String {
     let mut requests = Vec::new();
     let mut records = 0;
     for n in 0..700_u64 {
@@ -326,16 +301,21 @@ fn neither_workers_nor_chunks_nor_a_kill_change_the_answers() {
 fn no_card_number_of_a_request_is_left_anywhere() {
     let world = World::shaped(|shape| shape.log = "trace");
     let canaries = pan::pans(pan::ACME, 88, 6);
-    let odd = json!({"id": canaries[3], "fpan": format!("{} ", canaries[4]), "cardBaseCurrency": canaries[5]});
-    let requests = [card("a", &canaries[0]), json!([card("b", &canaries[1]), card("c", &canaries[2]), odd])];
-    drop_lines(&world, "LEAK", &lines("LEAK", &requests, 4));
-    drop_lines(
-        &world,
-        "WRONG",
-        &format!("{}\n{{\"id\":\"{}\",\"fpan\":{}}}\n", header("WRONG"), canaries[3], canaries[0]),
-    );
-    drop_lines(&world, "BROKEN", &format!("{}\n{{\"fpan\":\"{}\",\"x\n", header("BROKEN"), canaries[1]));
+    drop_leaks(&world, &canaries);
     world.once().expect(3);
     let found = leaks::search(&world, &canaries);
     assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Files with card numbers at every place of a request.
+pub(crate) fn drop_leaks(world: &World, canaries: &[String]) {
+    let odd = json!({"id": canaries[3], "fpan": format!("{} ", canaries[4]), "cardBaseCurrency": canaries[5]});
+    let requests = [card("a", &canaries[0]), json!([card("b", &canaries[1]), card("c", &canaries[2]), odd])];
+    drop_lines(world, "LEAK", &lines("LEAK", &requests, 4));
+    drop_lines(
+        world,
+        "WRONG",
+        &format!("{}\n{{\"id\":\"{}\",\"fpan\":{}}}\n", header("WRONG"), canaries[3], canaries[0]),
+    );
+    drop_lines(world, "BROKEN", &format!("{}\n{{\"fpan\":\"{}\",\"x\n", header("BROKEN"), canaries[1]));
 }

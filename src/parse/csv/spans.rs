@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::parse::Spans;
+
 use super::columns::Layout;
 use super::fields::Fields;
 
@@ -26,9 +28,10 @@ pub fn cells(line: &[u8], delimiter: u8) -> Vec<Range<usize>> {
 }
 
 impl Layout {
-    /// Where the cells of a record's first line lie: the index of each one's column in the service's, and its bytes.
-    pub fn cells_of(&self, line: &[u8]) -> Vec<(usize, Range<usize>)> {
-        self.order.iter().copied().zip(cells(line, self.delimiter)).collect()
+    /// Where the cells of a record's first line lie.
+    pub(in crate::parse) fn spans_of(&self, line: &[u8]) -> Spans {
+        let cells = self.order.iter().copied().zip(cells(line, self.delimiter)).collect();
+        Spans { record: 0..line.len(), cells }
     }
 }
 

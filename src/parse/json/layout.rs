@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::model::Request;
+use crate::parse::Spans;
 
 use super::scan;
 
@@ -31,23 +32,57 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Where the values of a request that is one record lie in its line, quotes included: the index of each one's column
-    /// in the service's, and its bytes. Nothing of a line with several records.
-    pub fn cells_of(&self, line: &[u8]) -> Vec<(usize, Range<usize>)> {
-        if scan::records(line).len() != 1 {
-            return Vec::new();
-        }
-        let strings = scan::strings(line);
+    /// Where the `n`th record of a line lies in it, counted from 0, and its values.
+    pub(in crate::parse) fn spans_of(&self, line: &[u8], n: usize) -> Option<Spans> {
+        let record = scan::records(line).into_iter().nth(n)?;
+        let strings = scan::strings(&line[record.clone()]);
         let mut cells = Vec::new();
         for pair in strings.windows(2) {
-            let between = &line[pair[0].end..pair[1].start];
-            let key = &line[pair[0].start + 1..pair[0].end - 1];
+            let [key, value] = [&pair[0], &pair[1]].map(|it| it.start + record.start..it.end + record.start);
+            let between = &line[key.end..value.start];
             if between.trim_ascii() == b":"
-                && let Some((_, column)) = self.request.keys.iter().find(|(known, _)| known.as_bytes() == key)
+                && let name = &line[key.start + 1..key.end - 1]
+                && let Some((_, column)) = self.request.keys.iter().find(|(known, _)| known.as_bytes() == name)
             {
-                cells.push((*column, pair[1].clone()));
+                cells.push((*column, value));
             }
         }
-        cells
+        Some(Spans { record, cells })
+    }
+}
+
+/// The value of a key, wherever in a text of JSON it stands first: for showing it, since nothing of it is checked.
+pub fn value_of(text: &[u8], key: &str) -> Option<Range<usize>> {
+    let strings = scan::strings(text);
+    let at = strings.iter().position(|string| {
+        let colon = text[string.end..].trim_ascii_start().first() == Some(&b':');
+        colon && &text[string.start + 1..string.end - 1] == key.as_bytes()
+    })?;
+    let after = strings[at].end;
+    let colon = after + text[after..].iter().position(|byte| *byte == b':')?;
+    let start = colon + 1 + text[colon + 1..].iter().position(|byte| !byte.is_ascii_whitespace())?;
+    if let Some(string) = strings.get(at + 1).filter(|string| string.start == start) {
+        return Some(string.clone());
+    }
+    let end = text[start..].iter().position(|byte| b",}] \t".contains(byte)).map_or(text.len(), |end| start + end);
+    Some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value_of;
+
+    #[test]
+    fn finds_values_by_their_keys() {
+        let text = br#"{"header":{"version": 2 ,"issuer" : "A\"B","service":"issuer","last":[1]}}"#;
+        let found = |key: &str| value_of(text, key).map(|it| String::from_utf8_lossy(&text[it]).into_owned());
+        assert_eq!(found("version").as_deref(), Some("2"));
+        assert_eq!(found("issuer").as_deref(), Some(r#""A\"B""#));
+        assert_eq!(found("service").as_deref(), Some(r#""issuer""#));
+        assert_eq!(found("last").as_deref(), Some("[1"));
+        assert_eq!(found("nothing"), None);
+        for end in 0..text.len() {
+            value_of(&text[..end], "issuer");
+        }
     }
 }

@@ -8,14 +8,14 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use crate::model::{Code, Masked, RecordRow, Refusal};
+use crate::model::{Code, Failure, Masked, RecordRow, Refusal};
 use crate::open::Plaintext;
-use crate::parse::cells;
+use crate::parse::{Spans, cells, value_of};
 
 const READ_BYTES: usize = 64 << 10;
 
 /// Longer lines are not shown: no terminal would help with them.
-const LINE_BYTES_MAX: usize = 4 << 10;
+const LINE_BYTES_MAX: usize = 64 << 10;
 
 /// Digits in a row that may be a card number.
 const CARD_DIGITS_MIN: usize = 11;
@@ -40,16 +40,14 @@ impl Excerpt {
         self.text.get(..self.mark.start).map_or(1, |before| before.chars().count() + 1)
     }
 
-    /// The line of a record. `cells`: for each the index of its column, and its bytes; `field`: the column that is wrong.
-    pub(super) fn of_record(
-        line: &[u8],
-        cells: &[(usize, Range<usize>)],
-        names: &[&str],
-        row: &RecordRow,
-        field: u8,
-    ) -> Self {
+    /// The line of a record, of which `field` is the column that is wrong.
+    pub(super) fn of_record(line: &[u8], spans: &Spans, names: &[&str], row: &RecordRow, field: u8) -> Self {
+        let Spans { record, cells } = spans;
         let mut shown = Zeroizing::new(line.to_vec());
-        let mut from = 0;
+        // Other records of the line are not what this is about.
+        hide_digits(&mut shown[..record.start]);
+        hide_digits(&mut shown[record.end..]);
+        let mut from = record.start;
         for (column, cell) in cells {
             hide_card_numbers(&mut shown[from..cell.start]);
             from = cell.end;
@@ -59,17 +57,24 @@ impl Excerpt {
             }
         }
         // Whatever is no cell of the service's is hidden by its looks alone.
-        hide_card_numbers(&mut shown[from..]);
-        let wrong = cells.iter().find(|(column, _)| *column == usize::from(field)).map(|(_, cell)| cell.clone());
-        // A column that the file does not have at all is missing at the end of the line.
-        Self::new(&shown, row.line, wrong.unwrap_or(line.len()..line.len()))
+        hide_card_numbers(&mut shown[from..record.end]);
+        let cell = cells.iter().find(|(column, _)| *column == usize::from(field)).map(|(_, cell)| cell.clone());
+        let whole = field == Failure::WHOLE || line[record.clone()].starts_with(b"{");
+        // What a line does not have at all is missing at its end, what an object does not have in all of it.
+        let mark = cell.unwrap_or(if whole { record.clone() } else { record.end..record.end });
+        Self::new(&shown, row.line, mark)
     }
 
-    /// The line that refuses a file. Which of its cells it is follows from the code, where it does.
+    /// The line that refuses a file. Which part of it is wrong follows from the code, where it does.
     pub(super) fn of_refused(line: &[u8], delimiter: u8, refusal: &Refusal, number: u64) -> Self {
-        let cells = cells(line, delimiter);
+        let json = matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
+        let cells = cells(line, if json { b',' } else { delimiter });
         let word = cells.first().and_then(|cell| line.get(cell.clone())).unwrap_or_default();
-        let control = matches!(word, b"HDR" | b"\"HDR\"" | b"TRL" | b"\"TRL\"");
+        let begins = |words: [&[u8]; 2]| words.iter().any(|it| word.trim_ascii_start().starts_with(it));
+        let control = match json {
+            true => begins([b"{\"header\"", b"{\"trailer\""]),
+            false => matches!(word, b"HDR" | b"\"HDR\"" | b"TRL" | b"\"TRL\""),
+        };
         let mut shown = Zeroizing::new(line.to_vec());
         for cell in &cells {
             let cell = &mut shown[cell.clone()];
@@ -80,21 +85,11 @@ impl Excerpt {
                 hide_digits(cell);
             }
         }
-        let said = |word: &str| refusal.description.contains(word);
-        let at = match refusal.code {
-            Code::VersionUnsupported | Code::CountMismatch => Some(1),
-            Code::HeaderMismatch if said("issuer") => Some(2),
-            Code::HeaderMismatch if said("service") => Some(3),
-            Code::BatchReused => Some(4),
-            Code::SequenceGap | Code::SequenceOld => Some(5),
-            Code::HeaderMismatch if said("sequence") => Some(5),
-            Code::HeaderMismatch if said("environment") => Some(7),
-            Code::DigestMismatch => Some(2),
-            Code::ColumnUnknown | Code::FormatInvalid => column_named(&refusal.description),
-            _ => None,
+        let mark = match json {
+            true => key_of(refusal).and_then(|key| value_of(line, key)),
+            false => cell_of(refusal).and_then(|at| cells.get(at).cloned()),
         };
-        let mark = at.and_then(|at| cells.get(at).cloned()).unwrap_or(0..line.len());
-        Self::new(&shown, number, mark)
+        Self::new(&shown, number, mark.unwrap_or(0..line.len()))
     }
 
     fn new(shown: &[u8], line: u64, mark: Range<usize>) -> Self {
@@ -107,6 +102,45 @@ impl Excerpt {
                 Self { text, line, mark: whole }
             }
         }
+    }
+}
+
+/// The cell of a CSV line that a refusal is about.
+fn cell_of(refusal: &Refusal) -> Option<usize> {
+    match (refusal.code, header_part(refusal)) {
+        (Code::VersionUnsupported | Code::CountMismatch, _) => Some(1),
+        (Code::DigestMismatch, _) => Some(2),
+        (_, Some(part)) => ["", "version", "issuer", "service", "batchId", "sequence", "created", "environment"]
+            .iter()
+            .position(|it| *it == part),
+        (Code::ColumnUnknown | Code::FormatInvalid, _) => column_named(&refusal.description),
+        _ => None,
+    }
+}
+
+/// The key of a JSON line that a refusal is about.
+fn key_of(refusal: &Refusal) -> Option<&str> {
+    match (refusal.code, header_part(refusal)) {
+        (Code::VersionUnsupported, _) => Some("version"),
+        (Code::CountMismatch, _) => Some("records"),
+        (Code::DigestMismatch, _) => Some("sha256"),
+        (_, Some(part)) => Some(part),
+        // The sentence names a key of the service's own, never one of the sender's.
+        (Code::FormatInvalid, _) => refusal.description.strip_prefix("The value of ")?.split(' ').next(),
+        _ => None,
+    }
+}
+
+/// The part of the header that a refusal is about, as JSON calls it.
+fn header_part(refusal: &Refusal) -> Option<&'static str> {
+    match refusal.code {
+        Code::HeaderMismatch => {
+            let parts = ["issuer", "service", "sequence", "environment"];
+            parts.into_iter().find(|part| refusal.description.contains(part))
+        }
+        Code::BatchReused => Some("batchId"),
+        Code::SequenceGap | Code::SequenceOld => Some("sequence"),
+        _ => None,
     }
 }
 
@@ -157,6 +191,7 @@ fn hide_card_numbers(cell: &mut [u8]) {
 }
 
 fn is_uuid(cell: &[u8]) -> bool {
+    let cell = cell.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).unwrap_or(cell);
     let dash = |at: usize| [8, 13, 18, 23].contains(&at);
     cell.len() == 36
         && cell.iter().enumerate().all(|(at, byte)| if dash(at) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
@@ -170,48 +205,51 @@ pub(super) struct Lines {
     filled: usize,
     /// The line that begins at `at`.
     next: u64,
-    last: Option<(u64, Zeroizing<Vec<u8>>)>,
+    /// The last line asked for, and whether it can be shown.
+    last: (u64, bool),
+    text: Zeroizing<Vec<u8>>,
 }
 
 impl Lines {
     pub(super) fn new(plaintext: Plaintext) -> Self {
         let buffer = Zeroizing::new(vec![0; READ_BYTES]);
-        Self { plaintext, buffer, at: 0, filled: 0, next: 1, last: None }
+        // All there can be, so that no copy is left behind by growing.
+        let text = Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAX));
+        Self { plaintext, buffer, at: 0, filled: 0, next: 1, last: (0, false), text }
     }
 
     /// A line without its end; `None` if it is not there, too long to be shown, or cannot be read: then it is not shown.
-    pub(super) fn at(&mut self, line: u64) -> Option<Zeroizing<Vec<u8>>> {
-        if let Some((number, text)) = &self.last
-            && *number == line
-        {
-            return Some(text.clone());
+    pub(super) fn at(&mut self, line: u64) -> Option<&[u8]> {
+        if self.last.0 != line {
+            self.last = (line, self.read(line).is_some());
         }
+        self.last.1.then_some(&self.text)
+    }
+
+    fn read(&mut self, line: u64) -> Option<()> {
         while self.next < line {
             self.take(|_| {})?;
         }
         if self.next != line {
             return None;
         }
-        // All there can be, so that no copy is left behind by growing.
-        let mut text = Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAX));
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
         let mut whole = true;
-        self.take(|part| {
+        let taken = self.take(|part| {
             whole &= text.len() + part.len() <= LINE_BYTES_MAX;
             if whole {
                 text.extend_from_slice(part);
             }
-        })?;
-        if !whole {
-            return None;
-        }
+        });
         if text.last() == Some(&b'\r') {
             text.pop();
         }
         if line == 1 && text.starts_with(MARK) {
             text.drain(..MARK.len());
         }
-        self.last = Some((line, text.clone()));
-        Some(text)
+        self.text = text;
+        taken.filter(|()| whole)
     }
 
     /// Passes over the line that comes next and shows it piece by piece.
@@ -281,7 +319,8 @@ mod tests {
         };
         let shown = |cells: &[(usize, Range<usize>)]| {
             let line = b"r,2303770003322342,4111111111111111";
-            Excerpt::of_record(line, cells, &["record_ref", "pan"], &row, 1)
+            let spans = Spans { record: 0..line.len(), cells: cells.to_vec() };
+            Excerpt::of_record(line, &spans, &["record_ref", "pan"], &row, 1)
         };
         for cells in [&[][..], &[(0, 0..1)], &[(0, 0..1), (1, 2..18)], &[(0, 0..1), (9, 19..35)]] {
             assert_eq!(shown(cells).text, "r,****************,****************");
@@ -325,6 +364,19 @@ mod tests {
         ] {
             assert_eq!(marked(header, code, description), (cell.to_owned(), column), "{code} {description}");
         }
+        let json =
+            r#"{"header":{"version":1,"issuer":"ACME","service":"payment-cards","batchId":"B20261120","sequence":7}}"#;
+        for (code, description, value) in [
+            (Code::VersionUnsupported, "", "1"),
+            (Code::HeaderMismatch, "The header's service is not that of the feed", "\"payment-cards\""),
+            (Code::BatchReused, "", "\"B20261120\""),
+            (Code::SequenceGap, "", "7"),
+            (Code::HeaderMissing, "", json),
+        ] {
+            assert_eq!(marked(json, code, description).0, value, "{code} {description}");
+        }
+        let number = r#"{"id":"r-1","fpan":2303770003322342}"#;
+        assert_eq!(marked(number, Code::FormatInvalid, "The value of fpan is not a string").0, "****************");
         assert_eq!(marked("TRL,3,00ff", Code::CountMismatch, ""), ("3".to_owned(), 5));
         assert_eq!(marked("TRL,3,00ff", Code::DigestMismatch, ""), ("00ff".to_owned(), 7));
         assert_eq!(

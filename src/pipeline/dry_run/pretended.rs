@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::ledger::{Group, Ledger, LedgerError};
 use crate::model::{Code, FileNo, Outcome, RecordRow, Tally, View};
-use crate::parse::Layout;
+use crate::parse::{Format, Layout, Spans};
 use crate::register::{Destination, Stop};
 use crate::services::PreparedChunk;
 use crate::services::payment_cards::{Ask, Overlay, Place, Register, asks, settle_all};
@@ -32,6 +32,8 @@ struct State<'a> {
     chunks: u64,
     tally: Tally,
     codes: BTreeMap<Code, u64>,
+    /// The line of the last row, and how many rows of the same line came before it.
+    nth: (u64, usize),
     lines: Lines,
     findings: &'a mut dyn Findings,
     failed: Option<String>,
@@ -50,6 +52,7 @@ impl<'a> Pretended<'a> {
             chunks: 0,
             tally: Tally::default(),
             codes: BTreeMap::new(),
+            nth: (0, 0),
             lines,
             findings,
             failed: None,
@@ -76,15 +79,29 @@ impl<'a> Pretended<'a> {
     }
 
     fn show(&self, state: &mut State<'a>, row: &RecordRow) -> std::io::Result<()> {
+        let names = self.view.field_names;
         let text = state.lines.at(row.line);
+        let spans = text.and_then(|text| Some((text, self.layout.spans_of(text, state.nth.1)?)));
+        let spans = spans.filter(|(text, spans)| is_it(text, spans, row, self.layout.format()));
         for failure in &row.failures {
-            let excerpt = text.as_ref().map(|text| {
-                let cells = self.layout.cells_of(text);
-                Excerpt::of_record(text, &cells, self.view.field_names, row, failure.field)
-            });
+            let excerpt =
+                spans.as_ref().map(|(text, spans)| Excerpt::of_record(text, spans, names, row, failure.field));
             state.findings.found(&Finding::of_record(row, *failure, self.view, excerpt))?;
         }
         Ok(())
+    }
+}
+
+/// Whether this is the record of that row: an array without a card is a record that does not lie in the text, so that others
+/// of its line may not be where they are counted.
+fn is_it(text: &[u8], spans: &Spans, row: &RecordRow, format: Format) -> bool {
+    // Every service's first column is the reference.
+    let reference =
+        spans.cells.iter().find(|(column, _)| *column == 0).map_or(&b""[..], |(_, cell)| &text[cell.clone()]);
+    let reference = reference.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).unwrap_or(reference);
+    match &*row.record_ref {
+        "" => format != Format::Json,
+        shown => shown.as_bytes() == reference || reference.is_empty(),
     }
 }
 
@@ -100,6 +117,7 @@ impl Destination for Pretended<'_> {
             return Err(error);
         }
         for row in group.chunks.iter().flat_map(|chunk| &chunk.rows) {
+            state.nth = if state.nth.0 == row.line { (row.line, state.nth.1 + 1) } else { (row.line, 0) };
             state.tally.count(row.outcome);
             if let Some(code) = row.code() {
                 *state.codes.entry(code).or_default() += 1;

@@ -2,10 +2,11 @@
 
 use std::os::unix::fs::symlink;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{checked, foreseen};
 use crate::file::{COLUMNS, CsvFile};
+use crate::json::{card, drop_leaks, lines};
 use crate::leaks::{drop_canaries, find};
 use crate::pan::{self, pans};
 use crate::world::{World, expect_same};
@@ -132,6 +133,45 @@ ACME_PAYCARDS_H.csv.jwe would be refused: HEADER_MISMATCH
 }
 
 #[test]
+fn a_record_of_a_request_is_marked_in_its_line() {
+    let world = World::new();
+    let good = "2303770003322342";
+    let requests = [
+        card("a", "2303770156408767"),
+        json!([card("b", good), card("c", good), json!({"id": "d", "fpan": "5.23E+15"}), {"id": good, "fpan": "2303770079865554", "cardBaseCurrency": "EUR"}]),
+        json!([]),
+    ];
+    let said = text(&world, "ACME_PAYCARDS_J.jsonl.jwe", world.sealed(&lines("J", &requests, 6)), 4);
+    let shown = |line: &&str| line.contains("-->") || line.contains(" | ") && line.contains(['{', '^']);
+    let marked: Vec<&str> = said.lines().filter(shown).collect();
+    expect_same("marks", marked.join("\n").as_bytes(), EXPECTED_MARKS.as_bytes());
+
+    let header = lines("J", &requests, 6).replace("\"ACME\"", "\"OTHER\"");
+    let said = text(&world, "ACME_PAYCARDS_H.jsonl.jwe", world.sealed(&header), 3);
+    assert!(said.contains("^^^^^^^\n") && said.contains("\"issuer\":\"OTHER\""), "{said}");
+    let number = lines("N", &[json!({"id": "a", "fpan": 2_303_770_003_322_342_u64})], 1);
+    let said = text(&world, "ACME_PAYCARDS_N.jsonl.jwe", world.sealed(&number), 3);
+    assert!(said.contains("\"fpan\":****************}") && said.contains(":2:18\n"), "{said}");
+}
+
+const EXPECTED_MARKS: &str = r#" --> ACME_PAYCARDS_J.jsonl.jwe:2:18
+2 | {"id":"a","fpan":"****************","cardBaseCurrency":"EUR"}
+  |                  ^^^^^^^^^^^^^^^^^^ pan
+ --> ACME_PAYCARDS_J.jsonl.jwe:3:81
+3 | [{"id":"b","fpan":"****************","cardBaseCurrency":"EUR"},{"id":"c","fpan":"230377******2342","cardBaseCurrency":"EUR"},{"id":"d...
+  |                                                                                 ^^^^^^^^^^^^^^^^^^ pan
+ --> ACME_PAYCARDS_J.jsonl.jwe:3:143
+3 | ...*************","cardBaseCurrency":"EUR"},{"id":"d","fpan":"*.**E+**"},{"id":"****************","fpan":"****************","cardBase...
+  |                                                              ^^^^^^^^^^ pan
+ --> ACME_PAYCARDS_J.jsonl.jwe:3:126
+3 | ...*************","cardBaseCurrency":"EUR"},{"id":"d","fpan":"*.**E+**"},{"id":"****************","fpan":"****************","cardBase...
+  |                                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ card_base_currency
+ --> ACME_PAYCARDS_J.jsonl.jwe:3:161
+3 | ...rrency":"EUR"},{"id":"d","fpan":"*.**E+**"},{"id":"****************","fpan":"230377******5554","cardBaseCurrency":"EUR"}]
+  |                                                      ^^^^^^^^^^^^^^^^^^ record_ref
+--> ACME_PAYCARDS_J.jsonl.jwe:4"#;
+
+#[test]
 fn a_clean_file_is_one_line_and_a_duplicate_is_no_failure() {
     let world = World::new();
     let file = CsvFile::good("CLEAN", 91, 3);
@@ -226,6 +266,7 @@ fn no_card_number_is_seen_whatever_is_wrong() {
     let world = World::shaped(|shape| shape.log = "trace");
     let cards = pans(pan::ACME, 123, 12);
     drop_canaries(&world, &cards);
+    drop_leaks(&world, &cards);
     let names = world.waiting();
     assert!(names.len() > 10, "{names:?}");
     let mut shown = 0;

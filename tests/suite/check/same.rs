@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::foreseen;
-use crate::corpus::{bad_records, forbidden_tokens, refused_file, refused_texts};
+use crate::corpus::{bad_records, forbidden_tokens, refused_file, refused_requests, refused_texts};
 use crate::file::{COLUMNS, CsvFile};
+use crate::json::{card, cards, lines, tangled};
 use crate::pan;
 use crate::seal::josekit;
 use crate::world::{Shape, World};
@@ -97,7 +98,8 @@ fn expect_all_as_foreseen(world: &World, files: &[Bad]) {
     world.once().expect(code);
     for ((name, _), foreseen) in files.iter().zip(&foreseen) {
         let stem = name.strip_suffix(".jwe").unwrap_or(name);
-        expect_as_foreseen(world, stem.strip_suffix(".csv").unwrap_or(stem), foreseen);
+        let stem = [".csv", ".jsonl", ".json"].iter().find_map(|it| stem.strip_suffix(it)).unwrap_or(stem);
+        expect_as_foreseen(world, stem, foreseen);
     }
 }
 
@@ -307,6 +309,36 @@ environment = "TEST"
     with(&|shape| shape.more = both, &|world| {
         vec![("ACME_PAYCARDS_BOTH_1.csv.jwe".into(), world.sealed(&CsvFile::good("X", 23, 1).text()).into_bytes())]
     });
+}
+
+#[test]
+fn requests_in_json() {
+    let world = World::shaped(|shape| shape.limits = "request_bytes = \"2KiB\"");
+    let mut files: Vec<Bad> = (0..)
+        .zip(refused_requests())
+        .map(|(n, (_, bytes, _))| (format!("ACME_PAYCARDS_W{n}.jsonl.jwe"), world.sealed_bytes(&bytes).into()))
+        .collect();
+    let good = cards("g", 72, 3);
+    files.push(("ACME_PAYCARDS_GOOD.jsonl.jwe".into(), world.sealed(&lines("GOOD", &good, 3)).into_bytes()));
+    expect_all_as_foreseen(&world, &files);
+
+    // Arrays of no card, of 101, across chunks, some bad, some twice.
+    let world = World::shaped(|shape| shape.chunk_records = 7);
+    let tangled = world.sealed(&tangled()).into_bytes();
+    expect_all_as_foreseen(&world, &[("ACME_PAYCARDS_TANGLED.jsonl.jwe".into(), tangled)]);
+
+    let world = World::shaped(|shape| shape.feed = "controls = \"optional\"");
+    let wrong = pan::wrong_check_digit(&pan::pan(pan::ACME, 73, 1));
+    let whole = |n| json!([[], [card("a", &wrong), card("b", &pan::pan(pan::ACME, 73, n))], [card("c", "12")]]);
+    let pretty = serde_json::to_string_pretty(&whole(3)).unwrap();
+    expect_all_as_foreseen(
+        &world,
+        &[
+            ("ACME_PAYCARDS_ONE.json.jwe".into(), world.sealed(&whole(2).to_string()).into_bytes()),
+            ("ACME_PAYCARDS_PRETTY.json.jwe".into(), world.sealed(&pretty).into_bytes()),
+            ("ACME_PAYCARDS_BODY.jwe".into(), world.sealed(&whole(4)[1].to_string()).into_bytes()),
+        ],
+    );
 }
 
 #[test]
