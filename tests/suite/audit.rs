@@ -164,6 +164,13 @@ fn whatever_is_done_to_the_trail_is_named() {
         assert_eq!(shown["ok"], false, "after {deed}: {shown}");
     }
 
+    // A cut stays one after the daemon has gone on.
+    fs::write(world.at("nightdrop.db"), &whole).unwrap();
+    sql(&world, &format!("DELETE FROM audit WHERE seq = {last};"));
+    world.once().expect(0);
+    let found = verify(&world, &[]).expect(1).text();
+    assert!(found.contains(&format!("row {last} is missing: the trail goes on after a gap")), "{found}");
+
     // One byte of the file itself.
     let words = b"\"version\":\"0.1.0\"";
     let mut bytes = whole.clone();
