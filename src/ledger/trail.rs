@@ -5,6 +5,13 @@
 //! and heads are said in the log from time to time as **anchors**, so that a chain that was made anew from some row on is found by
 //! whoever keeps the log elsewhere. The chain has no key: it proves itself to anyone who can read it.
 //!
+//! ```text
+//! hash     = SHA-256(field(version) field(seq) field(at) field(event) field(actor) optional(issuer) optional(file)
+//!                    field(detail) field(hash of row seq - 1; 32 zero bytes before row 1))
+//! field    = length in bytes, 8 bytes big-endian; the bytes. A number is 8 bytes big-endian, a word its UTF-8.
+//! optional = field(01) field(value), or field(00) field(nothing)
+//! ```
+//!
 //! Stores only keep rows and give them back; what a row says and how rows are chained is here. A detail must never hold a card
 //! number, a key, or a value of a record.
 
