@@ -3,13 +3,14 @@
 mod anchors;
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::task::JoinSet;
 
+use crate::actions::Server;
 use crate::intake::{self, Hint};
 use crate::model::{FileRecord, State};
 use crate::pipeline::{Fatal, Issuer, Lane, Post, Progress, Retention, Setup, Site};
@@ -22,8 +23,10 @@ const ONCE_LOOK: Duration = Duration::from_millis(50);
 const STATUS_EVERY: Duration = Duration::from_secs(5);
 
 /// How the daemon runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
+    /// Where it is asked for actions; a batch run is not.
+    pub socket: Option<PathBuf>,
     /// Take what waits now, then end.
     pub once: bool,
     /// The supervisor's watchdog, if it has one.
@@ -41,11 +44,19 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
     let left_open = tidy_up(&site).await?;
     let mut changes = site.setup.changes();
     let setup = changes.borrow_and_update().clone();
-    let mut crew = Crew { site: Arc::clone(&site), options, tasks: JoinSet::new(), at_work: BTreeMap::new() };
+    let mut crew =
+        Crew { site: Arc::clone(&site), options: options.clone(), tasks: JoinSet::new(), at_work: BTreeMap::new() };
     for (issuer, files) in gone(&left_open, &setup) {
         telemetry::issuer_gone(&issuer, files);
     }
     crew.begin(&setup, left_open)?;
+    let server = match &crew.options.socket {
+        None => None,
+        Some(path) => {
+            let server = Server::listen(path, &site).map_err(|error| Fatal(error.to_string()))?;
+            Some(tokio::spawn(server.run()))
+        }
+    };
     say(&[NotifyState::Ready, NotifyState::Status("ready")]);
     telemetry::ready(setup.issuers.len());
 
@@ -88,6 +99,11 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
         site.stop.say();
     }
     status.abort();
+    if let Some(server) = server {
+        // What it was asked for goes on by itself, as far as it gets.
+        server.abort();
+        let _ = server.await;
+    }
     if let Some(retention) = retention {
         // It ends by the word to stop, once a commit in hand is finished. If it panicked, that has been said.
         site.stop.say();
@@ -137,7 +153,7 @@ impl Crew {
                 telemetry::not_watched(&directory.directory, &directory.source.to_string());
             }
             self.at_work.insert(issuer.id.clone(), 2);
-            let (site, options, id) = (Arc::clone(&self.site), self.options, issuer.id.clone());
+            let (site, options, id) = (Arc::clone(&self.site), self.options.clone(), issuer.id.clone());
             self.tasks.spawn(async move { (id, watch(site, post, hint, options).await) });
             let id = issuer.id.clone();
             self.tasks.spawn(async move { (id, lane.run().await.map(|()| Left::new())) });

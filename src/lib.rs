@@ -15,6 +15,7 @@ pub mod report;
 pub mod ledger;
 pub mod vault;
 pub mod pipeline;
+pub mod actions;
 pub mod daemon;
 pub mod telemetry;
 pub mod config;

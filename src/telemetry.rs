@@ -136,6 +136,11 @@ pub fn file_resumed(no: FileNo, name: &str, state: State) {
     info!(event = "file_resumed", file = %no, name, state = state.as_str(), "left open by an earlier process: going on");
 }
 
+/// An operator lets a file go on.
+pub fn file_taken_again(no: FileNo, name: &str, state: State) {
+    info!(event = "file_taken_again", file = %no, name, state = state.as_str(), "taken up again by an operator");
+}
+
 /// A file is accepted.
 pub fn file_accepted(no: FileNo, name: &str, feed: &str, records: u64) {
     info!(event = "file_accepted", file = %no, name, feed, records, "accepted");

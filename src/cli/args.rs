@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::actions::{self, Called};
 use crate::ledger::Anchor;
 use crate::model::{Clock, Timestamp};
 use crate::open::KeyType;
 
 use super::files;
-use super::reading::Called;
 
 /// Takes issuers' sealed card files whole or not at all, registers their records, and accounts for every one.
 #[derive(Parser)]
@@ -133,6 +133,43 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Decide a refused file again, or let a held one go on
+    Retry {
+        #[command(flatten)]
+        which: Which,
+        /// Why; it goes into the audit trail
+        #[arg(long)]
+        reason: String,
+        /// Take content that was taken before under another key (DUPLICATE_CONTENT)
+        #[arg(long)]
+        force: bool,
+        /// The answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a file's answers again
+    Redeliver {
+        #[command(flatten)]
+        which: Which,
+        /// The answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set which sequence number a feed is expected to bring next
+    #[command(subcommand)]
+    Sequence(Sequence),
+    /// Copy the store, also while the daemon works
+    Backup {
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Where to; an existing file is never overwritten
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        /// The answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what a code means, where it comes from, what to do, and whose move it is
     Explain {
         /// A code of an ack, recon or errors file
@@ -166,6 +203,11 @@ pub(super) struct Which {
 }
 
 impl Which {
+    /// The same in the words of an action.
+    pub(super) fn asked(&self) -> actions::Which {
+        actions::Which { words: self.file.clone(), issuer: self.issuer.clone() }
+    }
+
     pub(super) fn called(&self) -> Called<'_> {
         Called { words: &self.file, issuer: self.issuer.as_deref() }
     }
@@ -200,6 +242,26 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "SEQ", default_value_t = 1)]
         from: i64,
         /// As JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum Sequence {
+    /// The next file of FEED must bring number N (with sequence = "increasing": N or more)
+    Set {
+        /// The feed
+        feed: String,
+        /// The number
+        n: u64,
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Why; it goes into the audit trail
+        #[arg(long)]
+        reason: String,
+        /// The answer as JSON
         #[arg(long)]
         json: bool,
     },

@@ -10,11 +10,12 @@ use std::path::Path;
 use anyhow::bail;
 use serde_json::{Value, json};
 
+use crate::actions::Called;
 use crate::ledger::{Anchor, AuditRow, Ledger};
 use crate::model::{FileNo, Timestamp, hex};
 
 use super::ExitCode;
-use super::reading::{Called, Out, find, read};
+use super::reading::{Out, find, read};
 
 /// Rows read at a time.
 const ROWS_A_READ: u32 = 1000;

@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::path::Path;
 
+use crate::actions::Called;
 use crate::ledger::{Account, Ledger, Selection};
 use crate::model::{Decision, FileNo, State, Timestamp};
 
 use super::ExitCode;
 use super::account::{File, table};
-use super::reading::{Called, Out, Reading, find, read};
+use super::reading::{Out, Reading, find, read};
 
 /// Files read at a time.
 const FILES_A_READ: u32 = 1_000;

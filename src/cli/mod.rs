@@ -1,6 +1,7 @@
 //! The command line. Data goes to stdout, words to stderr.
 
 mod account;
+mod act;
 mod args;
 mod assemble;
 mod audit;
@@ -24,12 +25,13 @@ use std::path::Path;
 
 use clap::Parser as _;
 
+use crate::actions::Action;
 pub use crate::config::Surroundings;
 use crate::config::{Config, Problem};
 use crate::model::SystemClock;
 use crate::open::KeyError;
 
-use args::{AuditCommand, Cli, Command, ConfigCommand, Envelope, Keys, NewKey};
+use args::{AuditCommand, Cli, Command, ConfigCommand, Envelope, Keys, NewKey, Sequence};
 use run::Until;
 
 /// How a command ends. The numbers are part of the contract.
@@ -88,6 +90,21 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
         Command::Files { config, date, state, json } => files::files(&config, &files::Wanted { date, state }, json),
         Command::Show { which, json } => files::show(&which.config, which.called(), json),
         Command::Records { which, rejected, json } => records::records(&which.config, which.called(), rejected, json),
+        Command::Retry { which, reason, force, json } => {
+            let action = Action::Retry { file: which.asked(), reason, force };
+            act::act(&which.config, action, json, surroundings, log_filter)
+        }
+        Command::Redeliver { which, json } => {
+            act::act(&which.config, Action::Redeliver { file: which.asked() }, json, surroundings, log_filter)
+        }
+        Command::Sequence(Sequence::Set { feed, n, config, reason, json }) => {
+            act::act(&config, Action::SetSequence { feed, next: n, reason }, json, surroundings, log_filter)
+        }
+        Command::Backup { config, to, json } => match std::path::absolute(&to) {
+            // The daemon's own directory is another one.
+            Ok(to) => act::act(&config, Action::Backup { to }, json, surroundings, log_filter),
+            Err(error) => Err(error.into()),
+        },
         Command::Explain { code, json } => Ok(explain::explain(&code, json)),
         Command::Audit(AuditCommand::Verify { config, anchors, anchor, json }) => {
             audit::verify(&config, anchors.as_deref(), &anchor, json)

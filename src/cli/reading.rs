@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
+use crate::actions::{self, Called, Found};
 use crate::ledger::sqlite::{self, SqliteLedger};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::FileRecord;
 
 use super::ExitCode;
 
-/// Names shown in place of one that is not there.
-const NEAR_MAX: usize = 5;
+/// Earlier files of a name that are named.
+const EARLIER_MAX: usize = 5;
 
 /// The store, to be read.
 pub(super) struct Reading {
@@ -40,62 +41,24 @@ pub(super) fn read<T>(
     })
 }
 
-/// What a person calls a file.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Called<'a> {
-    /// An arrival's number, a name or a stem.
-    pub(super) words: &'a str,
-    /// Its issuer, where a name alone is not enough.
-    pub(super) issuer: Option<&'a str>,
-}
-
-/// Which file is meant: the newest of that name. Says why where none is, and which others there are.
+/// Which file is meant; says which others of its name there are.
 pub(super) async fn find(ledger: &dyn Ledger, called: Called<'_>) -> Result<Result<FileRecord, String>, LedgerError> {
-    let Called { words, issuer } = called;
-    let mut found = ledger.find(words).await?;
-    found.retain(|file| issuer.is_none_or(|issuer| file.issuer == issuer));
-    let Some(newest) = found.first().cloned() else {
-        let near = near(ledger, words).await?;
-        let of = issuer.map_or(String::new(), |issuer| format!(" of issuer {issuer}"));
-        let hint = if near.is_empty() { String::new() } else { format!("; there are {}", near.join(", ")) };
-        return Ok(Err(format!("no file{of} is called {words}{hint}")));
-    };
-    if let Some(other) = found.iter().find(|file| file.issuer != newest.issuer) {
-        let why = format!(
-            "{words} is a file of {} ({}) and of {} ({}); say which with its id or with --issuer",
-            newest.issuer, newest.no, other.issuer, other.no
-        );
-        return Ok(Err(why));
+    match actions::find(ledger, called).await? {
+        Found::None(why) => Ok(Err(why)),
+        Found::File { record, earlier } => {
+            if !earlier.is_empty() {
+                let others: Vec<String> = earlier.iter().take(EARLIER_MAX).map(ToString::to_string).collect();
+                eprintln!(
+                    "nightdrop: {} came {} times; this is {}, earlier ones: {}",
+                    called.words,
+                    earlier.len() + 1,
+                    record.no,
+                    others.join(", ")
+                );
+            }
+            Ok(Ok(*record))
+        }
     }
-    if found.len() > 1 {
-        let others: Vec<String> = found[1..].iter().take(NEAR_MAX).map(|file| file.no.to_string()).collect();
-        eprintln!(
-            "nightdrop: {words} came {} times; this is {}, earlier ones: {}",
-            found.len(),
-            newest.no,
-            others.join(", ")
-        );
-    }
-    Ok(Ok(newest))
-}
-
-/// Names of the newest files that are nearly that.
-async fn near(ledger: &dyn Ledger, words: &str) -> Result<Vec<String>, LedgerError> {
-    const LOOKED_AT: u32 = 1_000;
-    const ALIKE: f64 = 0.85;
-    let mut alike: Vec<(f64, String)> = ledger
-        .overview(LOOKED_AT)
-        .await?
-        .files
-        .into_iter()
-        .map(|account| {
-            let FileRecord { name, stem, .. } = account.record;
-            (strsim::jaro_winkler(words, &name).max(strsim::jaro_winkler(words, &stem)), name)
-        })
-        .filter(|(alike, _)| *alike > ALIKE)
-        .collect();
-    alike.sort_by(|(left, _), (right, _)| right.total_cmp(left));
-    Ok(alike.into_iter().map(|(_, name)| name).take(NEAR_MAX).collect())
 }
 
 /// Stdout for data, in blocks.

@@ -6,12 +6,13 @@ use std::path::Path;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::actions::Called;
 use crate::ledger::Ledger;
 use crate::model::{Code, Failure, Outcome, RecordRow, View, explain};
 use crate::services;
 
 use super::ExitCode;
-use super::reading::{Called, Out, find, read};
+use super::reading::{Out, find, read};
 
 /// Chunks read at a time: the memory that a file of any size takes.
 const CHUNKS_A_READ: u64 = 50;

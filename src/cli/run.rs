@@ -1,6 +1,6 @@
 //! `nightdrop run` and `nightdrop once`: the daemon, and a batch run of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ async fn under_signals(config: &Config, until: Until, surroundings: &Surrounding
             return ExitCode::Failure;
         }
     };
-    let worked = work(&site, until).await;
+    let worked = work(&site, Some(config.daemon.socket.clone()), until).await;
     reloading.abort();
     match worked {
         Ok(left) => {
@@ -104,9 +104,9 @@ fn exit_code(site: &Site, until: Until, left: &Left) -> ExitCode {
 }
 
 /// The daemon until its end: first signal soft, second hard, and a bound on how long the soft one takes.
-pub(super) async fn work(site: &Arc<Site>, until: Until) -> Result<Left, Fatal> {
+pub(super) async fn work(site: &Arc<Site>, socket: Option<PathBuf>, until: Until) -> Result<Left, Fatal> {
     let once = matches!(until, Until::Done(_));
-    let options = daemon::Options { once, watchdog: sd_notify::watchdog_enabled() };
+    let options = daemon::Options { socket: socket.filter(|_| !once), once, watchdog: sd_notify::watchdog_enabled() };
     let handler = |kind| signal(kind).map_err(|error| Fatal(format!("cannot listen for signals: {error}")));
     let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
     let deadline = async {

@@ -70,6 +70,8 @@ pub struct Daemon {
     pub archive: PathBuf,
     /// Sealed originals of refused files.
     pub quarantine: PathBuf,
+    /// Where the daemon is asked for actions.
+    pub socket: PathBuf,
     /// How long a file must lie unchanged.
     pub settle: Duration,
     /// How long a file that ends early must lie unchanged before it is refused; zero refuses at once.

@@ -25,6 +25,7 @@ pub fn takes_restart(now: &Config, new: &Config) -> Vec<Problem> {
         work,
         archive,
         quarantine,
+        socket,
         settle: _,
         stalled: _,
         scan: _,
@@ -45,6 +46,7 @@ pub fn takes_restart(now: &Config, new: &Config) -> Vec<Problem> {
     fixed("daemon.work", *work != new.daemon.work);
     fixed("daemon.archive", *archive != new.daemon.archive);
     fixed("daemon.quarantine", *quarantine != new.daemon.quarantine);
+    fixed("daemon.socket", *socket != new.daemon.socket);
     fixed("daemon.workers", *workers != new.daemon.workers);
     fixed("daemon.chunks_in_flight", *chunks_in_flight != new.daemon.chunks_in_flight);
     fixed("daemon.group_records_max", *group_records_max != new.daemon.group_records_max);

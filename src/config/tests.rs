@@ -50,6 +50,7 @@ fn what_is_not_written_is_as_documented() {
         work: at("work"),
         archive: at("archive"),
         quarantine: at("quarantine"),
+        socket: at("nightdrop.sock"),
         settle: Duration::from_secs(5),
         stalled: Duration::from_secs(600),
         scan: Duration::from_secs(5),
@@ -178,7 +179,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "[daemon]\nsettel = \"5s\"\n[store]",
         "daemon.settel: not a key of this version; did you mean `settle`?",
     ),
-    ("[store]", "[daemon]\nsocket = \"s\"\n[store]", "daemon.socket: not a key of this version"),
+    ("[store]", "[daemon]\nsocket_mode = \"s\"\n[store]", "daemon.socket_mode: not a key of this version"),
     ("[store]", "[telemetry]\nmetrics = \"m\"\n[store]", "telemetry.metrics: not a key of this version"),
     (
         "id = \"ACME\"",

@@ -127,6 +127,7 @@ fn daemon(it: &Section<'_>) -> (PathBuf, PathBuf, Daemon) {
         work: directory("work", "work"),
         archive: directory("archive", "archive"),
         quarantine: directory("quarantine", "quarantine"),
+        socket: socket(it),
         settle: it.or("settle", seconds(5), |it| duration(it, Duration::ZERO)),
         stalled: it.or("stalled", seconds(600), |it| duration(it, Duration::ZERO)),
         // A pause of nothing would scan without end.
@@ -140,6 +141,25 @@ fn daemon(it: &Section<'_>) -> (PathBuf, PathBuf, Daemon) {
     let places = (directory("inbound", "inbound"), directory("outbound", "outbound"));
     it.refuse_unknown();
     (places.0, places.1, daemon)
+}
+
+/// The system takes no longer path for a socket.
+const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+fn socket(it: &Section<'_>) -> PathBuf {
+    let fits = |path: &PathBuf| path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX;
+    let too_long = "is longer than the 107 bytes, directories included, that the system takes for a socket";
+    let named = it.optional("socket", |value| value.checked(value.path().filter(fits).ok_or(too_long)));
+    named.unwrap_or_else(|| {
+        let usual = it.resolve("nightdrop.sock");
+        if !fits(&usual) && !it.has("socket") {
+            it.note(
+                "socket",
+                "beside this file its path is longer than the 107 bytes that the system takes: name another",
+            );
+        }
+        usual
+    })
 }
 
 fn limits(it: &Section<'_>) -> Limits {

@@ -32,4 +32,4 @@ pub use kept::{Aged, aged_copies, remove_aged};
 pub use name::{compare_names, is_arrival_name, why_never};
 pub use original::{Removal, remove_original};
 pub use patterns::Patterns;
-pub use work::{discard_copy, free_room, set_aside, sweep_work};
+pub use work::{bring_back, discard_copy, forget_aside, free_room, set_aside, sweep_work};

@@ -36,6 +36,43 @@ pub fn set_aside(work: &Path, id: &str, to: &Path, day: &str, name: &str) -> Res
     work.sync()
 }
 
+/// Brings a copy that was set aside back as `work/ID`, whole and synced; it also stays where it lies until
+/// [`forget_aside`]. `false`: it is not kept there.
+pub fn bring_back(work: &Path, id: &str, from: &Path, day: &str, name: &str) -> Result<bool, IntakeError> {
+    check_component("the copy's ID", id)?;
+    check_component("the day", day)?;
+    check_component("the file name", name)?;
+    let (work, kept) = (Directory::open(work)?, format!("{id}-{name}"));
+    let Some(place) = Directory::open(from)?.open_inside(day)? else { return Ok(false) };
+    let Some(stat) = place.look_at(&kept)? else { return Ok(false) };
+    let source = place.open_beneath(&kept).map_err(|errno| place.failed("open", &kept, errno))?;
+    let staged = format!(".{id}.tmp");
+    let copy = work.create_afresh(&staged)?;
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    pour(&source, Some(&copy), size).map_err(|failed| match failed {
+        Failed::Reading(error) => place.failed("read", &kept, error),
+        Failed::Writing(error) => work.failed("write", &staged, error),
+    })?;
+    work.sync_file(&staged, &copy)?;
+    // One that an earlier try brought back.
+    work.remove(id)?;
+    work.move_new(&staged, &work, id).map_err(|errno| work.failed("move a copy to", id, errno))?;
+    work.sync()?;
+    Ok(true)
+}
+
+/// Removes a copy that was set aside, once it is at work again.
+pub fn forget_aside(id: &str, from: &Path, day: &str, name: &str) -> Result<(), IntakeError> {
+    check_component("the copy's ID", id)?;
+    let kept = format!("{id}-{name}");
+    check_component("the kept copy", &kept)?;
+    if let Some(place) = Directory::open(from)?.open_inside(day)? {
+        place.remove(&kept)?;
+        place.sync()?;
+    }
+    Ok(())
+}
+
 /// Moves across file systems: a synced copy beside its place first, the source removed last.
 fn carry(work: &Directory, id: &str, place: &Directory, target: &str) -> Result<(), IntakeError> {
     let staged = format!(".{id}.tmp");

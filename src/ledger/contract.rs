@@ -1,5 +1,6 @@
 //! The contract that every store keeps.
 
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -189,6 +190,24 @@ pub struct Selection {
     pub decision: Option<Decision>,
 }
 
+/// How a file is taken up again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reopen {
+    /// HELD → the state that it was held in.
+    GoOn(State),
+    /// Refused and DONE → CLAIMED, to be decided again as a file of this feed.
+    Decide {
+        /// The feed that its name matches now.
+        feed: Option<String>,
+        /// The feed's service.
+        service: Option<ServiceName>,
+        /// The feed's environment.
+        environment: Option<Environment>,
+        /// Its content may be taken a second time.
+        release: bool,
+    },
+}
+
 /// What `nightdrop status` shows of the store.
 #[derive(Clone, Debug)]
 pub struct Overview {
@@ -259,6 +278,14 @@ pub trait Ledger: Send + Sync {
         at: Timestamp,
         outbound: &[Outbound],
     ) -> Result<(), LedgerError>;
+    /// A held or refused file is taken up again, and the trail tells who let it.
+    async fn reopen(&self, no: FileNo, how: &Reopen, told: &AuditEntry) -> Result<(), LedgerError>;
+    /// The next sequence number that a feed is expected to bring, and the trail tells who set it.
+    async fn set_sequence(&self, feed: &str, next: u64, told: &AuditEntry) -> Result<(), LedgerError>;
+    /// What tells a file's original again, as the intake wrote it.
+    async fn identity(&self, no: FileNo) -> Result<String, LedgerError>;
+    /// A consistent copy of the store at a path where nothing lies, while it is written to.
+    async fn backup(&self, to: &Path) -> Result<(), LedgerError>;
     /// Where a file's registration stands.
     async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError>;
     /// Commits chunks with everything they register, in one transaction.

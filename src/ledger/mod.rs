@@ -12,8 +12,8 @@ mod suite;
 mod trail;
 
 pub use contract::{
-    Account, Candidate, Claim, Decided, Group, Ledger, Outlived, Overview, Purged, ReferenceKind, Refused, Selection,
-    SequenceRule, Standing, batch_sequence,
+    Account, Candidate, Claim, Decided, Group, Ledger, Outlived, Overview, Purged, ReferenceKind, Refused, Reopen,
+    Selection, SequenceRule, Standing, batch_sequence,
 };
 pub use error::LedgerError;
 pub use trail::{Actor, Anchor, AuditEntry, AuditEvent, AuditRow, Finding, TRAIL_VERSION, Verified, Verifier};

@@ -194,4 +194,8 @@ pub struct FileRecord {
     pub done_at: Option<Timestamp>,
     /// Why it waits for an operator, while it does.
     pub held_why: Option<String>,
+    /// The state that it goes on from when the operator lets it.
+    pub held_from: Option<State>,
+    /// An operator had it decided again: its original is gone, and there is nothing to wait for if it ends early.
+    pub retried: bool,
 }

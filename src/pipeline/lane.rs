@@ -45,17 +45,19 @@ impl Lane {
                 continue;
             }
             Progress::add(&site.progress.files_open, 1);
+            let last_word = record.retried;
             let arrival = Arrival {
                 record,
                 setup: Arc::clone(setup),
                 issuer: Arc::clone(issuer),
                 identity,
-                last_word: false,
+                last_word,
                 several_feeds: false,
                 resumed: true,
             };
             let _ = to_lane.send(Pending::begin(site, arrival));
         }
+        site.doors.open(&issuer.id, &to_lane, &inbox);
         let post = Post::new(Arc::clone(site), Arc::clone(setup), Arc::clone(issuer), Arc::clone(&inbox), to_lane);
         let story = Story::new(Arc::clone(site), inbox);
         Ok((post, Self { story, pending, waiting: BTreeMap::new(), reports: JoinSet::new() }))

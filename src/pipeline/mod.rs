@@ -10,6 +10,7 @@
 //! step that its state names. A bad file is refused and out of the way; a broken world is waited for; a contradiction holds the file
 //! and calls a person.
 
+mod again;
 mod answer;
 mod dry_run;
 mod grounds;
@@ -24,6 +25,7 @@ mod story;
 mod trail;
 mod troubles;
 
+pub use again::{Again, AgainError, Doors};
 pub use dry_run::{CannotForesee, DryRun, Excerpt, Finding, Findings, Foreseen, Level};
 pub use lane::Lane;
 pub use post::{Post, Round};

@@ -19,6 +19,7 @@ use crate::services::Definition;
 use crate::services::reference::AccountRanges;
 use crate::vault::IssuerKeys;
 
+use super::again::Doors;
 use super::troubles::Troubles;
 
 /// Everything that one daemon has in its hands.
@@ -41,6 +42,8 @@ pub struct Site {
     pub register: register::Options,
     /// Files in pass 1 at a time.
     pub proofs: Arc<Semaphore>,
+    /// Ways into the lanes, for files that an operator lets go on.
+    pub doors: Doors,
     /// The word to stop.
     pub stop: Stop,
     /// What this process has done so far.

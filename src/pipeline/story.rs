@@ -72,7 +72,8 @@ impl Story {
             }),
             None => return Ok(Next::Closed),
         };
-        let undecided = matches!(arrival.record.state, State::Claimed | State::Waiting);
+        // The original of a file that is decided again is gone.
+        let undecided = matches!(arrival.record.state, State::Claimed | State::Waiting) && !arrival.record.retried;
         if matches!(proof, Err(Trouble::CopyGone)) && undecided {
             // The original is still there: nothing was decided yet.
             return self.put_back(&arrival, false).await;

@@ -76,6 +76,8 @@ fn file() -> FileRecord {
         finished_at: Some(at("2026-11-20T01:31:03.500Z")),
         done_at: None,
         held_why: None,
+        held_from: None,
+        retried: false,
     }
 }
 

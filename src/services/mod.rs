@@ -121,7 +121,7 @@ pub fn record_ref_is_valid(text: &[u8]) -> bool {
 
 /// Whether a run of digits is a Luhn-valid number of 13 to 19 digits, written together or in groups of four as on a card.
 /// Longer and shorter runs, dates and counters among them, are no card numbers.
-fn holds_card_number(text: &[u8]) -> bool {
+pub fn holds_card_number(text: &[u8]) -> bool {
     let is_card = |digits: &[u8]| (13..=19).contains(&digits.len()) && luhn(digits);
     if text.split(|byte| !byte.is_ascii_digit()).any(is_card) {
         return true;

@@ -5,6 +5,7 @@
 //! them once more under strace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
 
+mod actions;
 mod audit;
 mod broken;
 mod check;

@@ -44,7 +44,7 @@ pub(super) fn demo(records: u64, dir: Option<&Path>, log_filter: Option<&str>) -
             Err(Unfit { words, .. }) => bail!(words.join("\n")),
         };
         trail::began(&site, &config).await?;
-        work(&site, Until::Done(None)).await?;
+        work(&site, None, Until::Done(None)).await?;
         drop(site);
         let ledger = crate::ledger::sqlite::open_read_only(&config.store.path).await?;
         let overview = ledger.overview(u32::MAX).await?;

@@ -5,6 +5,7 @@ use sqlx::{Row, SqliteConnection};
 use crate::ledger::{AuditEvent, Candidate, Decided, LedgerError, SequenceRule, batch_sequence};
 use crate::model::{BatchKey, FileNo};
 
+use super::actions::RELEASED;
 use super::files::{one_step, stored};
 use super::{SqliteLedger, Write, audit};
 
@@ -130,11 +131,14 @@ async fn seen_before(
     }
     let same_content = sqlx::query(
         "SELECT file.name FROM content JOIN file ON file.no = content.file \
-         WHERE content.issuer = ? AND content.service = ? AND content.digest = ?",
+         WHERE content.issuer = ? AND content.service = ? AND content.digest = ? \
+         AND NOT EXISTS (SELECT 1 FROM file WHERE no = ? AND released = ?)",
     )
     .bind(issuer)
     .bind(key.service.as_str())
     .bind(&candidate.content_digest[..])
+    .bind(candidate.no.0)
+    .bind(RELEASED)
     .fetch_optional(&mut *reader)
     .await?;
     Ok(same_content.map(|row| row.try_get(0)).transpose()?.map(Decided::DuplicateContent))

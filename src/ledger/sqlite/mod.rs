@@ -4,7 +4,9 @@
 //! order of asking, so that lanes of several issuers take turns. A write that fails leaves the connection thrown away, and with it
 //! whatever was not committed.
 
+mod actions;
 mod audit;
+mod backup;
 mod chunks;
 mod decide;
 mod files;
@@ -18,7 +20,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex as Table;
 use std::time::Duration;
 
@@ -33,7 +35,7 @@ use crate::vault::{CHECK_BYTES, KeyPurpose, WrappedKey};
 
 use super::{
     Account, Anchor, AuditEntry, AuditRow, Candidate, Claim, Decided, Finding, Group, Ledger, LedgerError, Outlived,
-    Overview, Purged, ReferenceKind, Refused, Selection, Standing, Verified,
+    Overview, Purged, ReferenceKind, Refused, Reopen, Selection, Standing, Verified,
 };
 
 pub use opening::{Notes, Options, held_by_another, open, open_read_only};
@@ -269,6 +271,23 @@ impl Ledger for SqliteLedger {
         outbound: &[Outbound],
     ) -> Result<(), LedgerError> {
         self.advance_file_with(no, from, to, at, outbound).await
+    }
+
+    async fn reopen(&self, no: FileNo, how: &Reopen, told: &AuditEntry) -> Result<(), LedgerError> {
+        self.reopen_file(no, how, told).await
+    }
+
+    async fn set_sequence(&self, feed: &str, next: u64, told: &AuditEntry) -> Result<(), LedgerError> {
+        self.sequence_set(feed, next, told).await
+    }
+
+    async fn identity(&self, no: FileNo) -> Result<String, LedgerError> {
+        let row = sqlx::query("SELECT identity FROM file WHERE no = ?").bind(no.0).fetch_one(&self.readers).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    async fn backup(&self, to: &Path) -> Result<(), LedgerError> {
+        self.copy_to(to).await
     }
 
     async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError> {

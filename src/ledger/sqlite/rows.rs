@@ -53,7 +53,25 @@ pub(super) fn file(row: &SqliteRow) -> Result<FileRecord, LedgerError> {
         started_at: time("started_at")?,
         finished_at: time("finished_at")?,
         done_at: time("done_at")?,
+        held_from: if state == State::Held.as_str() { Some(held_from(row)?) } else { None },
+        retried: row.try_get::<i64, _>("released")? > 0,
         held_why: word("held_why")?.filter(|_| state == State::Held.as_str()),
+    })
+}
+
+/// The state that a held file goes on from. One that was held before that was written down: what was done says it.
+fn held_from(row: &SqliteRow) -> Result<State, LedgerError> {
+    let broken = || LedgerError::Inconsistent("the state that a file is held in has an unknown form".into());
+    if let Some(word) = row.try_get::<Option<&str>, _>("held_from")? {
+        return State::from_word(word).ok_or_else(broken);
+    }
+    let has = |column: &str| row.try_get::<Option<i64>, _>(column).map(|at| at.is_some());
+    Ok(match row.try_get::<Option<&str>, _>("decision")? {
+        None => State::Claimed,
+        Some("ACCEPTED") if has("finished_at")? => State::Registered,
+        Some("ACCEPTED") if has("started_at")? => State::Registering,
+        Some("ACCEPTED") => State::Accepted,
+        Some(_) => State::Refused,
     })
 }
 

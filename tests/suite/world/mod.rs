@@ -156,11 +156,21 @@ impl World {
 
     /// Runs a statement on the store, as somebody with another program would.
     pub(crate) fn sql(&self, statement: &str) {
+        self.sql_of("nightdrop.db", statement);
+    }
+
+    /// The same on another database of this world.
+    pub(crate) fn sql_of(&self, database: &str, statement: &str) {
         const SCRIPT: &str = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], timeout=10); \
-                              db.execute(sys.argv[2]); db.commit(); db.close()";
+                              db.execute(sys.argv[2]).fetchall(); db.commit(); db.close()";
         let mut python = Command::new("python3");
-        python.args(["-c", SCRIPT, "nightdrop.db", statement]).current_dir(self.path());
+        python.args(["-c", SCRIPT, database, statement]).current_dir(self.path());
         Running::start(python, self.at("said/sql"), None).wait().expect(0);
+    }
+
+    /// `nightdrop` with these arguments, just started.
+    pub(crate) fn start_command(&self, args: &[&str]) -> Running {
+        self.start(args, None)
     }
 
     /// `nightdrop once` to its end.

@@ -1,0 +1,188 @@
+//! Does what was asked for, on a site that holds the store.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ledger::{Actor, AuditEntry, AuditEvent, LedgerError};
+use crate::model::{Code, Decision, FileRecord, State};
+use crate::pipeline::{Again, AgainError, Site};
+
+use super::{Action, Answer, Called, Found, Outcome, Which, find};
+
+/// How long whoever asks for a redelivery waits for its end; a longer one goes on without them.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+
+/// How often a file with its last steps before it is looked at meanwhile.
+const SOON_LOOKS: u32 = 10;
+
+/// A reason is a sentence, not a file.
+const REASON_BYTES_MAX: usize = 1_000;
+
+/// Who asks, and where it is done.
+pub struct Performer {
+    /// Where.
+    pub site: Arc<Site>,
+    /// Who.
+    pub actor: Actor,
+    /// No daemon runs: what a file needs is done here, to its end.
+    pub alone: bool,
+}
+
+/// Does it, or says why not.
+pub async fn perform(performer: &Performer, action: Action) -> Answer {
+    let done = match action {
+        Action::Retry { file, reason, force } => performer.retry(&file, &reason, force).await,
+        Action::Redeliver { file } => performer.redeliver(&file).await,
+        Action::SetSequence { feed, next, reason } => performer.set_sequence(&feed, next, &reason).await,
+        Action::Backup { to } => performer.backup(&to).await,
+    };
+    done.unwrap_or_else(|error| Answer::new(Outcome::Failed, format!("not done: {error}")))
+}
+
+impl Performer {
+    fn entry(&self, action: &'static str) -> AuditEntry {
+        AuditEntry::new(self.site.clock.now(), AuditEvent::Action, self.actor).with("action", action)
+    }
+
+    fn about(&self, action: &'static str, record: &FileRecord) -> AuditEntry {
+        self.entry(action).of_issuer(&record.issuer).of_file(record.no).with("name", record.name.as_str())
+    }
+
+    async fn retry(&self, which: &Which, reason: &str, force: bool) -> Result<Answer, LedgerError> {
+        if let Some(why) = no_reason(reason) {
+            return Ok(Answer::not_allowed(why));
+        }
+        let record = match self.find(which).await? {
+            Ok(record) => record,
+            Err(why) => return Ok(Answer::not_allowed(why)),
+        };
+        let (no, name) = (record.no, record.name.clone());
+        let again = match (record.state, record.decision, record.code) {
+            (State::Held, ..) => Again::GoOn,
+            (State::Done, Some(Decision::Refused), Some(Code::DuplicateContent)) if !force => {
+                let why = format!(
+                    "{name} has the records of a file that was taken before; --force takes them a second time, which \
+                     registers nothing twice but gives the file answers of its own"
+                );
+                return Ok(Answer::not_allowed(why));
+            }
+            (State::Done, Some(Decision::Refused), code) => {
+                Again::Decide { release: force && code == Some(Code::DuplicateContent) }
+            }
+            (State::Done, ..) => {
+                let why = format!("{name} is done; `nightdrop redeliver` writes its answers again");
+                return Ok(Answer::not_allowed(why));
+            }
+            (state, ..) => {
+                return Ok(Answer::not_allowed(format!("{name} is {}: it is being worked on", state.as_str())));
+            }
+        };
+        let entry = self.about("retry", &record).with("reason", reason).with("force", force);
+        Ok(match self.site.take_again(record, again, &entry, self.alone).await {
+            Ok(()) => {
+                let what = if again == Again::GoOn { "goes on from where it was held" } else { "is decided again" };
+                Answer::new(Outcome::Done, format!("{no} {name} {what}"))
+            }
+            Err(AgainError::NotKept(why)) => Answer::not_allowed(format!("{name} cannot be taken again: {why}")),
+            Err(AgainError::World(why)) => Answer::new(Outcome::Failed, format!("{name} is left as it is: {why}")),
+        })
+    }
+
+    async fn redeliver(&self, which: &Which) -> Result<Answer, LedgerError> {
+        let record = match self.find(which).await? {
+            Ok(record) => record,
+            Err(why) => return Ok(Answer::not_allowed(why)),
+        };
+        let record = self.soon_done(record).await?;
+        let (no, name) = (record.no, record.name.clone());
+        if record.state != State::Done {
+            let why = format!("{name} is {}: its answers are still to come", record.state.as_str());
+            return Ok(Answer::not_allowed(why));
+        }
+        if self.site.setup.now().issuer(&record.issuer).is_none() {
+            let why =
+                format!("its issuer {} is not in the configuration: there is nowhere to deliver to", record.issuer);
+            return Ok(Answer::not_allowed(why));
+        }
+        if record.decision == Some(Decision::Accepted)
+            && self.site.ledger.standing(no).await?.results_purged_at.is_some()
+        {
+            let why = format!("the records of {name} were kept as long as [retention] results says, and are gone");
+            return Ok(Answer::not_allowed(why));
+        }
+        self.site.ledger.audit(&self.about("redeliver", &record)).await?;
+        let site = Arc::clone(&self.site);
+        let mut delivering = tokio::spawn(async move { site.deliver_again(&record).await });
+        let within = if self.alone { Duration::MAX } else { ANSWER_WITHIN };
+        Ok(match tokio::time::timeout(within, &mut delivering).await {
+            Err(_) => {
+                // It goes on by itself; what fails then is said in the log.
+                Answer::new(Outcome::Begun, format!("the answers of {no} {name} are being written again"))
+            }
+            Ok(Ok(Ok(()))) => Answer::new(Outcome::Done, format!("the answers of {no} {name} are written again")),
+            Ok(Ok(Err(why))) => Answer::new(Outcome::Failed, format!("the answers of {name} were not written: {why}")),
+            Ok(Err(_)) => Answer::new(Outcome::Failed, "the delivery panicked; the daemon's log names the line"),
+        })
+    }
+
+    /// A file whose summary lies there, and which has its last steps before it.
+    async fn soon_done(&self, mut record: FileRecord) -> Result<FileRecord, LedgerError> {
+        let mut looks = SOON_LOOKS;
+        while record.state == State::Reported && !self.alone && looks > 0 {
+            self.site.stop.within(ANSWER_WITHIN / SOON_LOOKS).await;
+            record = self.site.ledger.file(record.no).await?;
+            looks -= 1;
+        }
+        Ok(record)
+    }
+
+    async fn set_sequence(&self, feed: &str, next: u64, reason: &str) -> Result<Answer, LedgerError> {
+        if let Some(why) = no_reason(reason) {
+            return Ok(Answer::not_allowed(why));
+        }
+        let setup = self.site.setup.now();
+        let Some(issuer) = setup.issuers.iter().find(|issuer| issuer.feed(feed).is_some()) else {
+            let feeds: Vec<&str> =
+                setup.issuers.iter().flat_map(|issuer| issuer.feeds.iter().map(|feed| feed.name.as_str())).collect();
+            return Ok(Answer::not_allowed(format!("no feed is called {feed}; there are {}", feeds.join(", "))));
+        };
+        let entry = self
+            .entry("sequence_set")
+            .of_issuer(&issuer.id)
+            .with("feed", feed)
+            .with("next", next)
+            .with("reason", reason);
+        self.site.ledger.set_sequence(feed, next, &entry).await?;
+        Ok(Answer::new(Outcome::Done, format!("the next sequence number expected from {feed} is {next}")))
+    }
+
+    async fn backup(&self, to: &Path) -> Result<Answer, LedgerError> {
+        if to.exists() {
+            return Ok(Answer::not_allowed(format!("{} exists; a backup overwrites nothing", to.display())));
+        }
+        self.site.ledger.audit(&self.entry("backup").with("to", to.display().to_string())).await?;
+        self.site.ledger.backup(to).await?;
+        Ok(Answer::new(Outcome::Done, format!("the store is copied to {}", to.display())))
+    }
+
+    async fn find(&self, which: &Which) -> Result<Result<FileRecord, String>, LedgerError> {
+        let called = Called { words: &which.words, issuer: which.issuer.as_deref() };
+        Ok(match find(&*self.site.ledger, called).await? {
+            Found::File { record, .. } => Ok(*record),
+            Found::None(why) => Err(why),
+        })
+    }
+}
+
+fn no_reason(reason: &str) -> Option<&'static str> {
+    if reason.trim().is_empty() {
+        Some("a reason is needed: it goes into the audit trail")
+    } else if reason.len() > REASON_BYTES_MAX || reason.chars().any(char::is_control) {
+        Some("the reason must be one line of at most 1000 bytes")
+    } else if crate::services::holds_card_number(reason.as_bytes()) {
+        Some("the reason holds a card number, which must not stand in the audit trail")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,58 @@
+//! A consistent copy of the store while it is written to.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
+
+use crate::ledger::LedgerError;
+
+use super::SqliteLedger;
+
+impl SqliteLedger {
+    /// One read transaction writes what it sees into a file of its own, which is checked, synced and given its name. A
+    /// writer is not held up: in WAL mode it goes on behind the reader.
+    pub(super) async fn copy_to(&self, to: &Path) -> Result<(), LedgerError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| LedgerError::Io { path, source }
+        };
+        let temporary = temporary(to);
+        match fs::remove_file(&temporary) {
+            // What an earlier try left.
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io(&temporary)(error)),
+        }
+        let copied = self.vacuum_into(&temporary).await;
+        if let Err(error) = copied {
+            // It holds sealed card numbers, and is no backup.
+            let _ = fs::remove_file(&temporary);
+            return Err(error);
+        }
+        File::open(&temporary).and_then(|file| file.sync_all()).map_err(io(&temporary))?;
+        // Never over a file that came meanwhile: a link fails where a name is taken.
+        fs::hard_link(&temporary, to).map_err(io(to))?;
+        fs::remove_file(&temporary).map_err(io(&temporary))?;
+        let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(directory))
+    }
+
+    async fn vacuum_into(&self, temporary: &Path) -> Result<(), LedgerError> {
+        let options = |path: &Path| SqliteConnectOptions::new().filename(path).disable_statement_logging();
+        let mut reader = SqliteConnection::connect_with(&options(&self.path).read_only(true)).await?;
+        sqlx::query("VACUUM INTO ?").bind(temporary.to_string_lossy().as_ref()).execute(&mut reader).await?;
+        reader.close().await?;
+        let mut copy = SqliteConnection::connect_with(&options(temporary).read_only(true)).await?;
+        let found = sqlx::query(AssertSqlSafe("PRAGMA quick_check(1)")).fetch_one(&mut copy).await?;
+        let finding: String = found.try_get(0)?;
+        copy.close().await?;
+        if finding == "ok" { Ok(()) } else { Err(LedgerError::Damaged(finding)) }
+    }
+}
+
+fn temporary(to: &Path) -> PathBuf {
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    to.with_file_name(format!(".{name}.tmp"))
+}
