@@ -102,6 +102,8 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::time::{Duration, UNIX_EPOCH};
 
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+
     use super::*;
     use crate::intake::testing::{World, names};
 
@@ -154,7 +156,11 @@ mod tests {
         lay(&world, "2026-11-20", "00000005-old-date.csv", "2026-08-01");
         lay(&world, "2026-8-1", "00000006-no-day.csv", "2026-08-01");
         lay(&world, "kept-for-the-auditor", "00000007-A.csv", "2026-08-01");
-        symlink(&outside, world.archive.join("2026-08-01/00000008-link.csv")).unwrap();
+        let link = world.archive.join("2026-08-01/00000008-link.csv");
+        symlink(&outside, &link).unwrap();
+        let old = Timespec { tv_sec: at("2026-08-01T00:00:00Z").0 / 1000, tv_nsec: 0 };
+        let times = Timestamps { last_access: old, last_modification: old };
+        utimensat(CWD, &link, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
         symlink(&world.work, world.archive.join("2026-08-02")).unwrap();
         fs::write(world.archive.join("2026-08-03"), "").unwrap();
         let everything = || {

@@ -85,3 +85,23 @@ fn without_its_results_a_file_is_still_known_and_its_answers_are_not_made_again(
     world.once().expect(0);
     assert_eq!(world.out().recon(&stem).trailer, [121, 1, 120, 0, 0, 0]);
 }
+
+#[test]
+fn what_cannot_be_removed_now_is_said_once_and_removed_later() {
+    let world = World::shaped(|shape| shape.more = SHORT);
+    let daemon = world.daemon();
+    let quarantine = world.at("quarantine");
+    fs::rename(&quarantine, world.at("away")).unwrap();
+    let said = |daemon: &crate::world::Running, event: &str| daemon.stderr().matches(&format!("\"{event}\"")).count();
+    until("the daemon says so", || said(&daemon, "retention_failed") == 1);
+    // The rest goes on, and it is said no second time.
+    let stem = world.drop_sealed(&CsvFile::good("MEANWHILE", 343, 5));
+    until("another part's round", || said(&daemon, "retention") > 0);
+    assert_eq!(said(&daemon, "retention_failed"), 1);
+    fs::create_dir_all(world.at("away/2020-01-01")).unwrap();
+    fs::rename(world.at("away"), &quarantine).unwrap();
+    until("it recovers", || said(&daemon, "retention_recovered") == 1);
+    until("a day that is left over is gone", || names_in(&quarantine).is_empty());
+    until("its answers are gone", || !world.out().has(&format!("{stem}.summary.json")));
+    daemon.terminate(PATIENCE).expect(0);
+}
