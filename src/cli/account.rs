@@ -38,11 +38,13 @@ pub(super) struct File<'a> {
     finished_at: Option<String>,
     done_at: Option<String>,
     outbound: &'a [Outbound],
+    outbound_purged_at: Option<String>,
+    results_purged_at: Option<String>,
 }
 
 impl<'a> File<'a> {
     pub(super) fn of(account: &'a Account) -> Self {
-        let Account { record, tally, outbound } = account;
+        let Account { record, tally, outbound, outbound_purged_at, results_purged_at } = account;
         let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
         let header = record.header.as_ref();
         Self {
@@ -75,6 +77,8 @@ impl<'a> File<'a> {
             finished_at: time(record.finished_at),
             done_at: time(record.done_at),
             outbound,
+            outbound_purged_at: time(*outbound_purged_at),
+            results_purged_at: time(*results_purged_at),
         }
     }
 }

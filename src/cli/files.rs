@@ -138,7 +138,7 @@ pub(super) fn show(config: &Path, called: Called<'_>, json: bool) -> anyhow::Res
 }
 
 fn print(account: &Account, out: &mut impl Write) -> anyhow::Result<()> {
-    let Account { record, tally, outbound } = account;
+    let Account { record, tally, outbound, outbound_purged_at, results_purged_at } = account;
     let mut say = |what: &str, value: &str| {
         if value.is_empty() { Ok(()) } else { writeln!(out, "{what:<12}  {value}") }
     };
@@ -188,6 +188,8 @@ fn print(account: &Account, out: &mut impl Write) -> anyhow::Result<()> {
             }
         }
     }
+    say("purged", &results_purged_at.map_or(String::new(), |at| format!("records, {at}")))?;
+    say("purged", &outbound_purged_at.map_or(String::new(), |at| format!("outbound files, {at}")))?;
     for file in outbound {
         say("outbound", &file.name)?;
     }

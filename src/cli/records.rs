@@ -28,6 +28,13 @@ pub(super) fn records(config: &Path, called: Called<'_>, rejected: bool, json: b
                 return Ok(ExitCode::Usage);
             }
         };
+        if let Some(at) = ledger.account(record.no).await?.results_purged_at {
+            eprintln!(
+                "nightdrop: the records of {} were kept long enough, and were purged at {at}; its totals are still there: nightdrop show {}",
+                record.name, record.no
+            );
+            return Ok(ExitCode::Failure);
+        }
         let view = record.service.and_then(services::definition).map(|service| service.view);
         let mut page = Page { out: &mut out, json, begun: false };
         if let Some(view) = view {

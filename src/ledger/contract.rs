@@ -177,6 +177,10 @@ pub struct Account {
     pub tally: Tally,
     /// Every file that went out for it.
     pub outbound: Vec<Outbound>,
+    /// Since when these have been kept long enough, and are gone.
+    pub outbound_purged_at: Option<Timestamp>,
+    /// The same of its records' rows.
+    pub results_purged_at: Option<Timestamp>,
 }
 
 /// Which files a reader asks for.

@@ -67,6 +67,13 @@ fn without_its_results_a_file_is_still_known_and_its_answers_are_not_made_again(
     });
     assert!(world.out().has(&format!("{stem}.summary.json")), "its answers lie there as long as they are kept");
 
+    let records = world.nightdrop(&["records", &first.name(), "--config", "nightdrop.toml"]).expect(1);
+    assert!(records.stdout.is_empty() && records.stderr.contains("purged"), "{}", records.stderr);
+    let shown = world.nightdrop(&["show", &first.name(), "--config", "nightdrop.toml", "--json"]).expect(0);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert!(shown["results_purged_at"].is_string() && shown["outbound_purged_at"].is_null(), "{shown}");
+    assert_eq!(shown["outcomes"]["REGISTERED"], 120);
+
     for name in world.out().names() {
         fs::remove_file(world.at("outbound").join(name)).unwrap();
     }

@@ -81,6 +81,7 @@ impl SqliteLedger {
 fn account(row: &SqliteRow) -> Result<Account, LedgerError> {
     let broken = || LedgerError::Inconsistent("what went out for a file has an unknown form".into());
     let outbound: Option<&str> = row.try_get("outbound")?;
+    let time = |column: &str| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Timestamp));
     Ok(Account {
         record: rows::file(row)?,
         tally: rows::tally(row)?,
@@ -88,5 +89,7 @@ fn account(row: &SqliteRow) -> Result<Account, LedgerError> {
             .map(|text| serde_json::from_str(text).map_err(|_| broken()))
             .transpose()?
             .unwrap_or_default(),
+        outbound_purged_at: time("outbound_purged_at")?,
+        results_purged_at: time("results_purged_at")?,
     })
 }
