@@ -9,7 +9,7 @@ use crate::file::CsvFile;
 use crate::pan;
 use crate::world::{PATIENCE, World, trace, until};
 
-const SHORT: &str = "\n[retention]\narchive = \"1s\"\nquarantine = \"1s\"\noutbound = \"30d\"\nresults = \"1s\"\n";
+const SHORT: &str = "\n[retention]\narchive = \"1s\"\nquarantine = \"1s\"\noutbound = \"30d\"\nresults = \"30d\"\n";
 
 /// A world whose key comes from a command, so that a child is among what is traced.
 fn traced() -> World {
@@ -40,6 +40,8 @@ fn a_nights_work_makes_no_call_that_the_unit_does_not_allow() {
     });
     let stem = world.drop_sealed(&mixed);
     world.wait_for(&mut daemon, &format!("{stem}.summary.json"));
+    world.nightdrop(&["redeliver", &mixed.name(), "--config", "nightdrop.toml"]).expect(0);
+    world.nightdrop(&["backup", "--to", "copy.db", "--config", "nightdrop.toml"]).expect(0);
     kill_process(daemon.pid(), Signal::HUP).unwrap();
     until("a reload", || daemon.stderr().contains("\"reloaded\""));
     until("retention's round", || daemon.stderr().contains("\"retention\""));
