@@ -34,6 +34,12 @@ fn row(found: &SqliteRow) -> Result<AuditRow, sqlx::Error> {
     })
 }
 
+/// SQLITE_CORRUPT, with any of its extended codes.
+fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|said| said.code()?.parse::<i32>().ok());
+    code.is_some_and(|code| code & 0xff == 11)
+}
+
 async fn head(on: &mut SqliteConnection) -> Result<Option<Anchor>, LedgerError> {
     let found = sqlx::query("SELECT value FROM meta WHERE key = ?").bind(HEAD).fetch_optional(on).await?;
     let Some(found) = found else { return Ok(None) };
@@ -139,10 +145,19 @@ impl SqliteLedger {
             found => found?,
         };
         let mut verifier = Verifier::new(head, anchors);
-        let mut from = i64::MIN;
+        let (mut from, mut at_once) = (i64::MIN, ROWS_A_READ);
         loop {
             let sql = format!("{ROW} WHERE seq >= ? ORDER BY seq LIMIT ?");
-            let found = sqlx::query(AssertSqlSafe(sql)).bind(from).bind(ROWS_A_READ).fetch_all(&mut *snapshot).await?;
+            let found = sqlx::query(AssertSqlSafe(sql)).bind(from).bind(at_once).fetch_all(&mut *snapshot).await;
+            let found = match found {
+                // One by one, to come as near to the damage as it goes.
+                Err(error) if is_damage(&error) && at_once > 1 => {
+                    at_once = 1;
+                    continue;
+                }
+                Err(error) if is_damage(&error) => return Ok(Err(Finding::Unreadable { seq: verifier.next() })),
+                found => found?,
+            };
             for found in &found {
                 let seq: i64 = found.try_get(0)?;
                 // What cannot be read as a row is one that was changed.

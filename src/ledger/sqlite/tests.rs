@@ -5,8 +5,8 @@ use sqlx::Row;
 use tempfile::TempDir;
 
 use crate::ledger::suite;
-use crate::ledger::{Ledger, LedgerError};
-use crate::model::Environment;
+use crate::ledger::{Actor, AuditEntry, AuditEvent, Ledger, LedgerError};
+use crate::model::{Environment, Timestamp};
 
 use super::{Options, SqliteLedger, held_by_another, open, open_read_only};
 
@@ -112,4 +112,31 @@ async fn damage_is_found_after_an_unclean_stop() {
     std::fs::write(&path, bytes).unwrap();
     let opened = open(&options(directory.path())).await;
     assert!(matches!(opened, Err(LedgerError::Damaged(_))), "{:?}", opened.err());
+}
+
+#[tokio::test]
+async fn every_byte_of_the_trail_counts() {
+    let (directory, ledger) = fresh().await;
+    for n in 0..9 {
+        let entry = AuditEntry::new(Timestamp(n), AuditEvent::Action, Actor::Uid(7)).of_issuer("ACME").with("n", n);
+        ledger.audit(&entry).await.unwrap();
+    }
+    let root = sqlx::query("SELECT rootpage FROM sqlite_schema WHERE name = 'audit'");
+    let root: i64 = root.fetch_one(&ledger.readers).await.unwrap().try_get(0).unwrap();
+    ledger.close().await.unwrap();
+    drop(ledger);
+    let path = options(directory.path()).path;
+    let whole = std::fs::read(&path).unwrap();
+    let page = usize::try_from((root - 1) * i64::from(super::opening::PAGE_BYTES)).unwrap();
+    // A leaf's cells lie at its end; where they begin stands in its header.
+    let cells = usize::from(u16::from_be_bytes([whole[page + 5], whole[page + 6]]));
+    for at in (page + cells..page + super::opening::PAGE_BYTES as usize).step_by(3) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 4;
+        std::fs::write(&path, bytes).unwrap();
+        let found = open_read_only(&path).await.unwrap().audit_verify(&[]).await.unwrap();
+        let finding = found.expect_err("a byte was changed");
+        // A number itself may be what was changed.
+        assert!((0..=13).contains(&finding.seq().unwrap()), "byte {at}: {finding}");
+    }
 }

@@ -23,6 +23,11 @@ pub enum Finding {
         /// The row.
         seq: i64,
     },
+    /// The store is damaged where a row should be.
+    Unreadable {
+        /// The row, if those before it were all.
+        seq: i64,
+    },
     /// Rows are missing between others.
     Missing {
         /// The first one.
@@ -70,6 +75,7 @@ impl Finding {
     pub const fn seq(&self) -> Option<i64> {
         match self {
             Self::Changed { seq }
+            | Self::Unreadable { seq }
             | Self::HeadDiffers { seq }
             | Self::AnchorDiffers { seq }
             | Self::AnchorGone { seq, .. } => Some(*seq),
@@ -82,6 +88,7 @@ impl Finding {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Changed { .. } => "row_changed",
+            Self::Unreadable { .. } => "row_unreadable",
             Self::Missing { .. } => "rows_missing",
             Self::Cut { .. } => "end_cut",
             Self::Added { .. } => "rows_added",
@@ -103,6 +110,9 @@ impl fmt::Display for Finding {
         match self {
             Self::Changed { seq } => {
                 write!(out, "row {seq} was changed: its hash does not fit what it says and the row before it")
+            }
+            Self::Unreadable { seq } => {
+                write!(out, "row {seq} cannot be read: the database is damaged where it should be")
             }
             Self::Missing { from, to } => {
                 write!(out, "{} {} missing: the trail goes on after a gap", span(*from, *to), verb(*from, *to))
@@ -147,7 +157,7 @@ impl Verifier {
 
     /// Takes in the next row, in order of numbers. `None` for a row of this number that cannot be read.
     pub fn row(&mut self, seq: i64, row: Option<&AuditRow>) -> Result<(), Finding> {
-        let expected = self.last.map_or(0, |last| last.seq) + 1;
+        let expected = self.next();
         if seq < expected {
             return Err(Finding::Added { from: seq, to: seq });
         }
@@ -175,6 +185,11 @@ impl Verifier {
         self.last = Some(Anchor { seq, hash });
         self.rows += 1;
         Ok(())
+    }
+
+    /// The row that is expected next.
+    pub fn next(&self) -> i64 {
+        self.last.map_or(0, |last| last.seq) + 1
     }
 
     /// No more rows: whether they end where they should.
