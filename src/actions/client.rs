@@ -23,6 +23,14 @@ pub enum Asked {
 /// # Errors
 /// A socket that may not be opened, and a daemon that does not answer as one.
 pub fn ask(socket: &Path, action: Action) -> io::Result<Asked> {
+    ask_within(socket, action, ANSWER_WITHIN)
+}
+
+/// The same for who does not want to wait long.
+///
+/// # Errors
+/// Those of [`ask`], and an answer that did not come in time.
+pub fn ask_within(socket: &Path, action: Action, within: Duration) -> io::Result<Asked> {
     let mut stream = match UnixStream::connect(socket) {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
@@ -30,8 +38,8 @@ pub fn ask(socket: &Path, action: Action) -> io::Result<Asked> {
         }
         Err(error) => return Err(error),
     };
-    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-    stream.set_write_timeout(Some(ANSWER_WITHIN))?;
+    stream.set_read_timeout(Some(within))?;
+    stream.set_write_timeout(Some(within))?;
     let mut question = serde_json::to_vec(&Question { version: VERSION, action }).map_err(io::Error::other)?;
     question.push(b'\n');
     if question.len() > LINE_BYTES_MAX {

@@ -63,6 +63,8 @@ pub enum Action {
         /// Where to: absolute, and nothing lies there.
         to: PathBuf,
     },
+    /// What of the world is broken and waited for now: a question alone, which changes nothing and is not told of.
+    WaitedFor,
 }
 
 /// A file as an operator names it.
@@ -96,11 +98,23 @@ pub struct Answer {
     pub outcome: Outcome,
     /// One sentence for a person.
     pub words: String,
+    /// What [`Action::WaitedFor`] asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waited_for: Vec<Broken>,
+}
+
+/// A part of the world that something waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broken {
+    /// Which.
+    pub part: String,
+    /// How.
+    pub why: String,
 }
 
 impl Answer {
     fn new(outcome: Outcome, words: impl Into<String>) -> Self {
-        Self { outcome, words: words.into() }
+        Self { outcome, words: words.into(), waited_for: Vec::new() }
     }
 
     fn not_allowed(words: impl Into<String>) -> Self {

@@ -8,7 +8,7 @@ use crate::ledger::{Actor, AuditEntry, AuditEvent, LedgerError};
 use crate::model::{Code, Decision, FileRecord, State};
 use crate::pipeline::{Again, AgainError, Site};
 
-use super::{Action, Answer, Called, Found, Outcome, Which, find};
+use super::{Action, Answer, Broken, Called, Found, Outcome, Which, find};
 
 /// How long whoever asks for a redelivery waits for its end; a longer one goes on without them.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
@@ -36,6 +36,7 @@ pub async fn perform(performer: &Performer, action: Action) -> Answer {
         Action::Redeliver { file } => performer.redeliver(&file).await,
         Action::SetSequence { feed, next, reason } => performer.set_sequence(&feed, next, &reason).await,
         Action::Backup { to } => performer.backup(&to).await,
+        Action::WaitedFor => Ok(performer.waited_for()),
     };
     done.unwrap_or_else(|error| Answer::new(Outcome::Failed, format!("not done: {error}")))
 }
@@ -43,6 +44,14 @@ pub async fn perform(performer: &Performer, action: Action) -> Answer {
 impl Performer {
     fn entry(&self, action: &'static str) -> AuditEntry {
         AuditEntry::new(self.site.clock.now(), AuditEvent::Action, self.actor).with("action", action)
+    }
+
+    fn waited_for(&self) -> Answer {
+        let now = self.site.progress.troubles.now();
+        let words = if now.is_empty() { "nothing is waited for" } else { "not all of the world works" };
+        // What the system says of a failure is a line; an answer has room for some of them.
+        let broken = |(part, why): (&str, String)| Broken { part: part.into(), why: why.chars().take(500).collect() };
+        Answer { waited_for: now.into_iter().map(broken).collect(), ..Answer::new(Outcome::Done, words) }
     }
 
     fn about(&self, action: &'static str, record: &FileRecord) -> AuditEntry {

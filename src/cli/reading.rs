@@ -20,6 +20,8 @@ const EARLIER_MAX: usize = 5;
 pub(super) struct Reading {
     pub(super) ledger: SqliteLedger,
     pub(super) path: PathBuf,
+    /// Where a daemon of this configuration can be asked.
+    pub(super) socket: PathBuf,
 }
 
 /// Opens the store that the configuration names, reads, and says what went wrong.
@@ -31,13 +33,13 @@ pub(super) fn read<T>(
         Ok(config) => config,
         Err(code) => return Ok(Err(code)),
     };
-    let path = config.store.path;
+    let (path, socket) = (config.store.path, config.daemon.socket);
     if !path.exists() {
         return Err(anyhow!("there is no store at {} yet; `nightdrop run` makes it", path.display()));
     }
     super::runtime()?.block_on(async {
         let ledger = sqlite::open_read_only(&path).await?;
-        work(&Reading { ledger, path }).await.map(Ok)
+        work(&Reading { ledger, path, socket }).await.map(Ok)
     })
 }
 

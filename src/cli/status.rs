@@ -2,9 +2,12 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::actions::client::{Asked, ask_within};
+use crate::actions::{Action, Broken};
 use crate::ledger::sqlite;
 use crate::ledger::{Account, Ledger, Overview};
 use crate::model::State;
@@ -16,10 +19,16 @@ use super::reading::{Out, read};
 /// Files shown beside those with work left.
 const NEWEST: u32 = 20;
 
+/// How long the daemon is given to say what it waits for; a status must come soon.
+const ASK_WITHIN: Duration = Duration::from_millis(500);
+
 #[derive(Serialize)]
 struct Shown<'a> {
     running: bool,
     store: String,
+    /// Absent where no daemon of this configuration could be asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waited_for: Option<&'a [Broken]>,
     counts: Vec<Count<'a>>,
     feeds: Vec<Feed<'a>>,
     files: Vec<File<'a>>,
@@ -42,23 +51,33 @@ pub(super) fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let mut out = Out::new();
     let shown = read(config, async |store| {
         let running = sqlite::held_by_another(&store.path);
+        let waited_for = if running { waited_for(&store.socket) } else { None };
         let overview = store.ledger.overview(NEWEST).await?;
         if json {
-            serde_json::to_writer_pretty(&mut out, &shown(running, &store.path, &overview))
+            serde_json::to_writer_pretty(&mut out, &shown(running, &store.path, waited_for.as_deref(), &overview))
                 .map_err(std::io::Error::from)?;
             writeln!(out)?;
         } else {
-            print(running, &store.path, &overview, &mut out)?;
+            print(running, &store.path, waited_for.as_deref().unwrap_or_default(), &overview, &mut out)?;
         }
         Ok(ExitCode::Ok)
     });
     out.end(shown.map(|done| done.unwrap_or_else(|code| code)))
 }
 
-fn shown<'a>(running: bool, store: &Path, overview: &'a Overview) -> Shown<'a> {
+/// What the daemon waits for, if it says so soon: one that has no socket, or not for this user, is none to be asked.
+fn waited_for(socket: &Path) -> Option<Vec<Broken>> {
+    match ask_within(socket, Action::WaitedFor, ASK_WITHIN) {
+        Ok(Asked::Answered(answer)) => Some(answer.waited_for),
+        Ok(Asked::Nobody) | Err(_) => None,
+    }
+}
+
+fn shown<'a>(running: bool, store: &Path, waited_for: Option<&'a [Broken]>, overview: &'a Overview) -> Shown<'a> {
     Shown {
         running,
         store: store.display().to_string(),
+        waited_for,
         counts: overview
             .counts
             .iter()
@@ -73,9 +92,18 @@ fn shown<'a>(running: bool, store: &Path, overview: &'a Overview) -> Shown<'a> {
     }
 }
 
-fn print(running: bool, store: &Path, overview: &Overview, out: &mut impl Write) -> anyhow::Result<()> {
+fn print(
+    running: bool,
+    store: &Path,
+    waited_for: &[Broken],
+    overview: &Overview,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let daemon = if running { "running" } else { "not running" };
     writeln!(out, "daemon: {daemon}    store: {}", store.display())?;
+    for Broken { part, why } in waited_for {
+        writeln!(out, "waiting for the {part}: {why}")?;
+    }
     let counts: Vec<String> = overview
         .counts
         .iter()

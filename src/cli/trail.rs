@@ -20,11 +20,16 @@ fn entry(event: AuditEvent) -> AuditEntry {
     AuditEntry::new(SystemClock.now(), event, Actor::Daemon)
 }
 
+/// The user that the process runs as.
+fn uid() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
 /// The daemon begins, and by what.
 pub(super) async fn began(site: &Site, config: &Config) -> Result<(), LedgerError> {
     let started = entry(AuditEvent::Started)
         .with("version", env!("CARGO_PKG_VERSION"))
-        .with("uid", rustix::process::getuid().as_raw())
+        .with("uid", uid())
         .with("environment", config.environment.as_str());
     site.ledger.audit(&started).await?;
     configuration(&*site.ledger, config, &site.setup.now()).await
@@ -79,7 +84,8 @@ pub(super) fn keys_made(issuer: &str, keys: &[WrappedKey]) -> AuditEntry {
 /// Tells of a start that failed for want of the right key. If that cannot be told, it is said with the rest.
 pub(super) async fn locked_out(ledger: &dyn Ledger, unfit: &mut Unfit) {
     if unfit.locked_out {
-        tell(ledger, entry(AuditEvent::AccessFailed).with("at", "start").with("why", unfit.words.clone()), unfit).await;
+        let failed = entry(AuditEvent::AccessFailed).with("at", "start").with("uid", uid());
+        tell(ledger, failed.with("why", unfit.words.clone()), unfit).await;
     }
 }
 

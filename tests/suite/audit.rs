@@ -240,6 +240,10 @@ fn nothing_is_taken_in_while_the_trail_cannot_be_written() {
         daemon.notified().lines().rfind(|line| line.starts_with("STATUS=")).unwrap().to_owned()
     };
     assert!(status(&daemon).contains("waiting for the audit trail"), "{}", status(&daemon));
+    let asked = |args: &[&str]| world.nightdrop(&[&["status"], &CONFIG[..], args].concat()).expect(0).text();
+    assert!(asked(&[]).contains("waiting for the audit trail: "), "{}", asked(&[]));
+    let shown: Value = serde_json::from_str(&asked(&["--json"])).unwrap();
+    assert_eq!(shown["waited_for"][0]["part"], "audit trail", "{shown}");
     assert!(daemon.alive());
     assert_eq!(daemon.stderr().matches("\"world_failed\"").count(), 1, "said once, not at every try");
     assert_eq!(rows(&world).len(), before);
@@ -254,6 +258,7 @@ fn nothing_is_taken_in_while_the_trail_cannot_be_written() {
     world.wait_for(&mut daemon, &format!("{stem}.summary.json"));
     assert!(daemon.stderr().contains("world_recovered"));
     until("the status is as before", || !status(&daemon).contains("waiting"));
+    assert!(!asked(&[]).contains("waiting for"), "{}", asked(&[]));
     daemon.terminate(PATIENCE).expect(0);
     world.out().accepted(&stem);
     expect_unbroken(&world);
