@@ -62,22 +62,24 @@ pub(super) fn verify(config: &Path, log: Option<&Path>, given: &[Anchor], json: 
 /// Shows the trail's rows from number `from` on, a line each; of one file alone where one is named.
 pub(super) fn list(config: &Path, file: Option<&str>, from: i64, json: bool) -> anyhow::Result<ExitCode> {
     let mut out = Out::new();
+    let write =
+        |out: &mut Out, row: &AuditRow| writeln!(out, "{}", if json { shown(row).to_string() } else { line(row) });
     let listed = read(config, async |store| {
-        let no = match file {
-            None => None,
-            Some(words) => match find(&store.ledger, Called { words, issuer: None }).await? {
-                Ok(record) => Some(record.no.0),
+        if let Some(words) = file {
+            let record = match find(&store.ledger, Called { words, issuer: None }).await? {
+                Ok(record) => record,
                 Err(why) => bail!(why),
-            },
-        };
+            };
+            let rows = store.ledger.audit_of(record.no).await?;
+            rows.iter().filter(|row| row.seq >= from).try_for_each(|row| write(&mut out, row))?;
+            return Ok(());
+        }
         let mut from = from;
         loop {
             let rows = store.ledger.audit_rows(from, ROWS_A_READ).await?;
             let Some(last) = rows.last() else { return Ok(()) };
             from = last.seq.saturating_add(1);
-            for row in rows.iter().filter(|row| no.is_none() || row.file == no) {
-                writeln!(out, "{}", if json { shown(row).to_string() } else { line(row) })?;
-            }
+            rows.iter().try_for_each(|row| write(&mut out, row))?;
         }
     });
     let code = match listed {
