@@ -11,7 +11,7 @@ use crate::pipeline::{Again, AgainError, Site};
 use super::{Action, Answer, Broken, Called, Found, Outcome, Which, find};
 
 /// How long whoever asks for a redelivery waits for its end; a longer one goes on without them.
-const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+const ANSWER_WITHIN: Duration = Duration::from_millis(800);
 
 /// How often a file with its last steps before it is looked at meanwhile.
 const SOON_LOOKS: u32 = 10;
@@ -103,6 +103,7 @@ impl Performer {
             Ok(record) => record,
             Err(why) => return Ok(Answer::not_allowed(why)),
         };
+        let asked = self.site.clock.monotonic();
         let record = self.soon_done(record).await?;
         let (no, name) = (record.no, record.name.clone());
         if record.state != State::Done {
@@ -123,7 +124,9 @@ impl Performer {
         self.site.ledger.audit(&self.about("redeliver", &record)).await?;
         let site = Arc::clone(&self.site);
         let mut delivering = tokio::spawn(async move { site.deliver_again(&record).await });
-        let within = if self.alone { Duration::MAX } else { ANSWER_WITHIN };
+        // The trail may have had to wait for the store, which others write to.
+        let waited = self.site.clock.monotonic().saturating_duration_since(asked);
+        let within = if self.alone { Duration::MAX } else { ANSWER_WITHIN.saturating_sub(waited) };
         Ok(match tokio::time::timeout(within, &mut delivering).await {
             Err(_) => {
                 // It goes on by itself; what fails then is said in the log.
@@ -170,8 +173,8 @@ impl Performer {
         if to.exists() {
             return Ok(Answer::not_allowed(format!("{} exists; a backup overwrites nothing", to.display())));
         }
-        self.site.ledger.audit(&self.entry("backup").with("to", to.display().to_string())).await?;
-        self.site.ledger.backup(to).await?;
+        let told = self.entry("backup").with("to", to.display().to_string());
+        self.site.ledger.backup(to, &told).await?;
         Ok(Answer::new(Outcome::Done, format!("the store is copied to {}", to.display())))
     }
 

@@ -288,8 +288,9 @@ pub trait Ledger: Send + Sync {
     async fn set_sequence(&self, feed: &str, next: u64, told: &AuditEntry) -> Result<(), LedgerError>;
     /// What tells a file's original again, as the intake wrote it.
     async fn identity(&self, no: FileNo) -> Result<String, LedgerError>;
-    /// A consistent copy of the store at a path where nothing lies, while it is written to.
-    async fn backup(&self, to: &Path) -> Result<(), LedgerError>;
+    /// A consistent copy of the store at a path where nothing lies, while it is written to. It has its name only once the
+    /// trail tells of it.
+    async fn backup(&self, to: &Path, told: &AuditEntry) -> Result<(), LedgerError>;
     /// Where a file's registration stands.
     async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError>;
     /// Commits chunks with everything they register, in one transaction.

@@ -286,8 +286,8 @@ impl Ledger for SqliteLedger {
         Ok(row.try_get(0)?)
     }
 
-    async fn backup(&self, to: &Path) -> Result<(), LedgerError> {
-        self.copy_to(to).await
+    async fn backup(&self, to: &Path, told: &AuditEntry) -> Result<(), LedgerError> {
+        self.copy_to(to, told).await
     }
 
     async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError> {
