@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ledger::{Actor, AuditEntry, AuditEvent, LedgerError};
-use crate::model::{Code, Decision, FileRecord, State};
+use crate::model::{Code, Decision, FileNo, FileRecord, State};
 use crate::pipeline::{Again, AgainError, Site};
 
 use super::{Action, Answer, Broken, Called, Found, Outcome, Which, find};
@@ -91,11 +91,21 @@ impl Performer {
         Ok(match self.site.take_again(record, again, &entry, self.alone).await {
             Ok(()) => {
                 let what = if again == Again::GoOn { "goes on from where it was held" } else { "is decided again" };
-                Answer::new(Outcome::Done, format!("{no} {name} {what}"))
+                Answer::new(Outcome::Done, format!("{no} {name} {what}{}", self.came_to(no).await?))
             }
             Err(AgainError::NotKept(why)) => Answer::not_allowed(format!("{name} cannot be taken again: {why}")),
             Err(AgainError::World(why)) => Answer::new(Outcome::Failed, format!("{name} is left as it is: {why}")),
         })
+    }
+
+    /// What a file has come to, where it was waited for.
+    async fn came_to(&self, no: FileNo) -> Result<String, LedgerError> {
+        if !self.alone {
+            return Ok(String::new());
+        }
+        let FileRecord { state, decision, code, .. } = self.site.ledger.file(no).await?;
+        let words = [Some(state.as_str()), decision.map(Decision::as_str), code.map(Code::as_str)];
+        Ok(format!(": it is {}", words.into_iter().flatten().collect::<Vec<_>>().join(", ")))
     }
 
     async fn redeliver(&self, which: &Which) -> Result<Answer, LedgerError> {

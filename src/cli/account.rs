@@ -83,11 +83,11 @@ impl<'a> File<'a> {
     }
 }
 
-/// Files and outcomes, as `files`, `status` and the demo show them. As wide as it must be where nobody looks at it, as
-/// wide as the terminal where somebody does.
+/// Files and outcomes, as `files`, `status` and the demo show them: a file a line, whole names, so that a narrow terminal
+/// wraps lines and not words, and a line can be searched for.
 pub(super) fn table(files: &[Account]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header([
         "id",
         "file",
