@@ -11,7 +11,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 
 use crate::actions::Called;
-use crate::ledger::{Anchor, AuditRow, Ledger};
+use crate::ledger::{Actor, Anchor, AuditRow, Ledger};
 use crate::model::{FileNo, Timestamp, hex};
 
 use super::ExitCode;
@@ -100,7 +100,8 @@ fn word(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace(char::is_control, "?")
 }
 
-fn shown(row: &AuditRow) -> Value {
+/// A row as JSON.
+pub(super) fn shown(row: &AuditRow) -> Value {
     json!({
         "seq": row.seq,
         "at": Timestamp(row.at).to_string(),
@@ -111,6 +112,18 @@ fn shown(row: &AuditRow) -> Value {
         "detail": detail(row),
         "hash": hex(&row.hash),
     })
+}
+
+/// A row of one file's, in words: when, what, and whose doing where it was not the daemon's.
+pub(super) fn happened(row: &AuditRow) -> String {
+    let actor = match word(&row.actor) {
+        daemon if daemon == Actor::Daemon.to_string() => String::new(),
+        person => format!(" by {person}"),
+    };
+    let detail = detail(row);
+    let said = |key: &str| detail.get(key).and_then(Value::as_str).map_or(String::new(), |value| format!(" {value}"));
+    let more = ["action", "to", "code", "reason", "why"].map(said).concat();
+    format!("{}  {}{actor}{more}", Timestamp(row.at), word(&row.event))
 }
 
 fn line(row: &AuditRow) -> String {

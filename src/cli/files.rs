@@ -3,12 +3,15 @@
 use std::io::Write;
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::actions::Called;
-use crate::ledger::{Account, Ledger, Selection};
+use crate::ledger::{Account, AuditRow, Ledger, Selection};
 use crate::model::{Decision, FileNo, State, Timestamp};
 
 use super::ExitCode;
 use super::account::{File, table};
+use super::audit;
 use super::reading::{Out, Reading, find, read};
 
 /// Files read at a time.
@@ -115,6 +118,14 @@ async fn pages(
     }
 }
 
+/// One file as JSON: its account, and what the audit trail tells of it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    file: File<'a>,
+    trail: Vec<serde_json::Value>,
+}
+
 pub(super) fn show(config: &Path, called: Called<'_>, json: bool) -> anyhow::Result<ExitCode> {
     let mut out = Out::new();
     let shown = read(config, async |store| {
@@ -126,15 +137,28 @@ pub(super) fn show(config: &Path, called: Called<'_>, json: bool) -> anyhow::Res
             }
         };
         let account = store.ledger.account(record.no).await?;
+        let trail = store.ledger.audit_of(record.no).await?;
         if json {
-            serde_json::to_writer_pretty(&mut out, &File::of(&account)).map_err(std::io::Error::from)?;
+            let trail = trail.iter().map(audit::shown).collect();
+            let shown = Shown { file: File::of(&account), trail };
+            serde_json::to_writer_pretty(&mut out, &shown).map_err(std::io::Error::from)?;
             writeln!(out)?;
         } else {
             print(&account, &mut out)?;
+            timeline(&trail, &mut out)?;
         }
         Ok(ExitCode::Ok)
     });
     out.end(shown.map(|done| done.unwrap_or_else(|code| code)))
+}
+
+/// What was done with the file, when and by whom.
+fn timeline(trail: &[AuditRow], out: &mut impl Write) -> anyhow::Result<()> {
+    for (at, row) in trail.iter().enumerate() {
+        let what = if at == 0 { "trail" } else { "" };
+        writeln!(out, "{what:<12}  {}", audit::happened(row))?;
+    }
+    Ok(())
 }
 
 fn print(account: &Account, out: &mut impl Write) -> anyhow::Result<()> {

@@ -106,6 +106,9 @@ fn show_agrees_with_the_summary_and_lists_what_went_out() {
         let bytes = std::fs::read(world.out().at(file["name"].as_str().unwrap())).unwrap();
         assert_eq!(file["sha256"], crate::file::sha256_hex(&bytes), "{file}");
     }
+    let told: Vec<_> = shown["trail"].as_array().unwrap().iter().map(|row| row["event"].as_str().unwrap()).collect();
+    // Its answers went out a second time when the same file came again.
+    assert_eq!(told, ["file_claimed", "key_used", "file_accepted", "key_used", "key_used", "key_used"]);
     // By its number with and without zeros, by its name, by its stem.
     let id = shown["id"].as_str().unwrap();
     for called in [id, id.trim_start_matches('0'), &mixed.name()] {
