@@ -38,6 +38,7 @@ $(VENV)/.made: tests/requirements.txt | packages-test
 ## All tests.
 test: packages-test $(VENV)/.made
 	$(CARGO) test --workspace --locked
+	$(CARGO) test --locked --features faults --test faults
 
 ## The campaigns at full size: 300 kills, a million records; and the whole suite once more under strace, each run held
 ## against what the systemd unit allows. On the release build; minutes, once that is built.
@@ -49,6 +50,7 @@ test-long: packages-test $(VENV)/.made
 lint: packages-build
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --locked --features faults -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	@$(CARGO) deny --version >/dev/null 2>&1 || { echo "Installing cargo-deny (once, some minutes) ..."; $(CARGO) install --locked --quiet cargo-deny; }
 	$(CARGO) fetch --locked

@@ -1,6 +1,7 @@
 //! The daemon: a post and a lane for each issuer, from the files that an earlier process left open to the word to stop.
 
 mod anchors;
+mod suspects;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,11 @@ type LeftOpen = Vec<(FileRecord, String)>;
 
 /// Runs until the word to stop is said or, as a batch, until what waits is done.
 pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
-    let left_open = tidy_up(&site).await?;
+    let mut left_open = tidy_up(&site).await?;
+    if left_open.iter().any(|(record, _)| record.ends.suspect()) {
+        suspects::run(&site, left_open).await?;
+        left_open = open_files(&site, |_| true).await?;
+    }
     let mut changes = site.setup.changes();
     let setup = changes.borrow_and_update().clone();
     let mut crew =
@@ -92,12 +97,16 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
                 }
             }
             Some(Ok((_, Err(error)))) => error,
-            Some(Err(_)) => Fatal("a task of the daemon panicked; its log names the line".into()),
+            Some(Err(_)) => {
+                suspects::own_fault(&site);
+                Fatal("a task of the daemon panicked; its log names the line".into())
+            }
         };
         // The other issuers finish what is in flight; then the process ends, and starts again from what is on disk.
         fatal.get_or_insert(error);
         site.stop.say();
     }
+    suspects::ended(&site);
     status.abort();
     if let Some(server) = server {
         // What it was asked for goes on by itself, as far as it gets.
@@ -202,8 +211,10 @@ async fn tidy_up(site: &Site) -> Result<LeftOpen, Fatal> {
     for issuer in &site.setup.now().issuers {
         make_places(issuer)?;
     }
+    suspects::count(site).await?;
     let left_open = open_files(site, |_| true).await?;
-    let keep: HashSet<String> = left_open.iter().map(|(record, _)| record.no.to_string()).collect();
+    let mut keep: HashSet<String> = left_open.iter().map(|(record, _)| record.no.to_string()).collect();
+    keep.insert(intake::LAST_WORDS.to_owned());
     intake::sweep_work(&site.work, &keep).map_err(|error| Fatal(error.to_string()))?;
     Ok(left_open)
 }

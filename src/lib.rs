@@ -18,5 +18,6 @@ pub mod pipeline;
 pub mod actions;
 pub mod daemon;
 pub mod telemetry;
+pub mod faults;
 pub mod config;
 pub mod cli;

@@ -23,6 +23,8 @@ fn main() -> process::ExitCode {
     // A file size limit is then an error of the write, not the end of the process.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     let environment = surroundings();
+    #[cfg(feature = "faults")]
+    nightdrop::faults::arm(environment.fault.as_deref());
     process::ExitCode::from(cli::main(std::env::args_os(), &environment) as u8)
 }
 
@@ -31,5 +33,7 @@ fn surroundings() -> Environment {
     Environment {
         surroundings: Surroundings { credentials_dir: std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into) },
         log_filter: std::env::var("NIGHTDROP_LOG").ok(),
+        #[cfg(feature = "faults")]
+        fault: std::env::var("NIGHTDROP_FAULT").ok(),
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::model::{Code, FileNo, State, Tally, Timestamp};
+use crate::model::{Code, Ends, FileNo, State, Tally, Timestamp};
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +180,23 @@ pub fn file_done(no: FileNo, name: &str, tally: &Tally) {
         rejected = tally.rejected,
         "done"
     );
+}
+
+/// The process ended while a file was in hand, and it did not get on.
+pub fn file_suspected(no: FileNo, name: &str, ends: Ends) {
+    let Ends { aborts, kills } = ends;
+    warn!(event = "file_suspected", file = %no, name, aborts, kills, "was in hand when the process ended: it runs alone now");
+}
+
+/// A file is set aside for the process's sake.
+pub fn file_poisoned(no: FileNo, name: &str, ends: Ends) {
+    let Ends { aborts, kills } = ends;
+    error!(event = "file_poisoned", file = %no, name, aborts, kills, "set aside: it ends the process");
+}
+
+/// Signals that would tell why this process ends cannot be listened for.
+pub fn deaf(why: &str) {
+    warn!(event = "deaf", why, "the next start cannot tell a fault of this process from a kill");
 }
 
 /// A file waits for an operator.

@@ -57,7 +57,7 @@ const MAY_IMPORT: &[(&str, &[&[&str]])] = &[
             ],
         ],
     ),
-    ("main", &[&["cli"]]),
+    ("main", &[&["cli", "faults"]]),
 ];
 
 // Written in halves, so that this file does not find itself.

@@ -59,6 +59,9 @@ pub struct Environment {
     pub surroundings: Surroundings,
     /// `NIGHTDROP_LOG`: directives for the log, such as `debug`.
     pub log_filter: Option<String>,
+    /// `NIGHTDROP_FAULT`: where a test ends this process.
+    #[cfg(feature = "faults")]
+    pub fault: Option<String>,
 }
 
 /// Runs the command that the arguments name.

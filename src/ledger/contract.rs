@@ -282,6 +282,8 @@ pub trait Ledger: Send + Sync {
         at: Timestamp,
         outbound: &[Outbound],
     ) -> Result<(), LedgerError>;
+    /// The process ended, by a fault of its own or not, while these files were in hand.
+    async fn count_ends(&self, files: &[FileNo], own_fault: bool) -> Result<(), LedgerError>;
     /// A held or refused file is taken up again, and the trail tells who let it.
     async fn reopen(&self, no: FileNo, how: &Reopen, told: &AuditEntry) -> Result<(), LedgerError>;
     /// The next sequence number that a feed is expected to bring, and the trail tells who set it.

@@ -139,6 +139,32 @@ pub struct Outbound {
     pub sha256: String,
 }
 
+/// Ends of the process in a row while a file was in hand and did not get on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// By a fault of its own: a panic, an abort.
+    pub aborts: u32,
+    /// By anything else: a kill, a power cut, memory that ran out.
+    pub kills: u32,
+}
+
+impl Ends {
+    /// Aborts after which a file is set aside.
+    pub const ABORTS_MAX: u32 = 3;
+    /// Kills after which it is.
+    pub const KILLS_MAX: u32 = 20;
+
+    /// Whether the file is suspected of ending the process.
+    pub const fn suspect(self) -> bool {
+        self.aborts > 0
+    }
+
+    /// Whether it is set aside.
+    pub const fn poisoned(self) -> bool {
+        self.aborts >= Self::ABORTS_MAX || self.kills >= Self::KILLS_MAX
+    }
+}
+
 /// Everything the ledger says of one file; the source of ack, recon header and summary.
 #[derive(Clone, Debug)]
 pub struct FileRecord {
@@ -196,6 +222,8 @@ pub struct FileRecord {
     pub held_why: Option<String>,
     /// The state that it goes on from when the operator lets it.
     pub held_from: Option<State>,
+    /// Ends of the process in a row, without progress, while it was in hand.
+    pub ends: Ends,
     /// An operator had it decided again: its original is gone, and there is nothing to wait for if it ends early.
     pub retried: bool,
 }

@@ -21,7 +21,7 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::Code;
 pub use column::{Answer, Cells, Columns, Request, View};
 pub use control::{BatchKey, Environment, Header};
-pub use file::{Decision, EnvelopeKind, FileNo, FileRecord, Outbound, State};
+pub use file::{Decision, Ends, EnvelopeKind, FileNo, FileRecord, Outbound, State};
 pub use hex::hex;
 pub use limits::Limits;
 pub use mask::Masked;

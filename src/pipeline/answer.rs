@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
+use crate::faults;
 use crate::ledger::Ledger;
 use crate::model::{Decision, FileNo, FileRecord, Outbound, State, Tally, explain, hex};
 use crate::open::Recipient;
@@ -92,7 +93,9 @@ pub(super) async fn write_reports(site: &Site, issuer: &Issuer, no: FileNo, firs
     } else {
         (&[State::Done], State::Done)
     };
+    faults::reach("reports", &record.name);
     site.ledger.advance_with_outbound(no, from, to, site.clock.now(), &outbound).await?;
+    faults::reach("reported", &record.name);
     blocking(move || {
         outbox.put(&name, &content)?;
         Ok(())

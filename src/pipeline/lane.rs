@@ -120,7 +120,9 @@ impl Lane {
                 Ok(())
             }
             Err(Trouble::Fatal(why) | Trouble::Hold(why)) => Err(Fatal(why)),
-            Err(trouble @ (Trouble::Later { .. } | Trouble::CopyGone)) => Err(Fatal(trouble.to_string())),
+            Err(trouble @ (Trouble::Later { .. } | Trouble::CopyGone | Trouble::Panicked)) => {
+                Err(Fatal(trouble.to_string()))
+            }
         }
     }
 }

@@ -32,6 +32,9 @@ pub(super) enum Trouble {
     /// The file cannot go on; a person must look.
     #[error("{0}")]
     Hold(String),
+    /// A thread of this program panicked; its log names the line.
+    #[error("this program panicked on it; the log names the line")]
+    Panicked,
     /// The copy is no longer in the work directory.
     #[error("the copy is gone from the work directory")]
     CopyGone,
@@ -112,9 +115,8 @@ impl From<RegisterError> for Trouble {
     fn from(error: RegisterError) -> Self {
         match error {
             RegisterError::Ledger(error) => error.into(),
-            RegisterError::Source(_) | RegisterError::Changed(_) | RegisterError::WorkerLost => {
-                Self::Hold(chain(&error))
-            }
+            RegisterError::WorkerLost => Self::Panicked,
+            RegisterError::Source(_) | RegisterError::Changed(_) => Self::Hold(chain(&error)),
         }
     }
 }
@@ -200,6 +202,6 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, Trouble> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(_) => Err(Trouble::Hold("a thread of this program panicked; its log names the line".into())),
+        Err(_) => Err(Trouble::Panicked),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::faults;
 use crate::intake::{self, Candidate, Claim as Copied, FeedMatch, FeedRule, Identity, Inbox, Look, free_room};
 use crate::ledger::Claim;
 use crate::model::{FileRecord, State, hex};
@@ -205,7 +206,9 @@ impl Post {
             at: site.clock.now(),
         };
         let record = patiently!(site, Ok(self.tried().ledger.claim(&claim).await?))?;
+        faults::reach("intent", &record.name);
         let copied = self.copy(candidate, &record).await;
+        faults::reach("copied", &record.name);
         let (sha256, bytes) = match copied {
             Ok(Copied::Whole { sha256, bytes }) => (Some(hex(&sha256)), bytes),
             Ok(Copied::TooLarge { bytes }) => (None, bytes),
@@ -225,6 +228,7 @@ impl Post {
         };
         patiently!(site, Ok(self.tried().ledger.claimed(record.no, sha256.as_deref(), bytes).await?))?;
         with_inbox(&self.inbox, |inbox| inbox.claimed(&candidate.name, candidate.identity));
+        faults::reach("claimed", &record.name);
         telemetry::file_claimed(record.no, &issuer.id, &candidate.name, bytes);
         Progress::add(&site.progress.files_open, 1);
         let arrival = Arrival {

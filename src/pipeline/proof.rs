@@ -7,6 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::faults;
 use crate::model::{EnvelopeKind, Header, Limits, Refusal, hex};
 use crate::open::{self, Keyring, Opened};
 use crate::parse::{self, Controls, Format, Proven, Survey};
@@ -83,6 +84,7 @@ pub(super) fn prove(copy: &Path, rules: Rules<'_>) -> Result<Proof, Trouble> {
             });
         }
     };
+    faults::reach("opened", &copy.to_string_lossy());
     let refused = |refusal, header| Proof::Refused {
         refusal,
         header,

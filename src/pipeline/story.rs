@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::intake;
 use crate::ledger::Refused;
-use crate::model::{FileNo, State};
+use crate::model::{Code, Ends, FileNo, FileRecord, Refusal, State};
 use crate::telemetry;
 
 use super::patience::{Trouble, blocking, patiently};
@@ -47,18 +47,66 @@ impl Story {
         };
     }
 
-    /// Takes a file as far as it goes in its lane.
-    pub(super) async fn take(&self, pending: Pending) -> Result<Next, Trouble> {
-        let (no, name) = (pending.arrival.record.no, pending.arrival.record.name.clone());
-        match self.step(pending).await {
-            Err(Trouble::Hold(why)) => self.hold(no, &name, &why).await,
-            Err(trouble @ Trouble::CopyGone) => self.hold(no, &name, &trouble.to_string()).await,
-            other => other,
+    /// Takes a file as far as it goes in its lane. One on which this program panics is taken again, until it is set aside.
+    pub(super) async fn take(&self, mut pending: Pending) -> Result<Next, Trouble> {
+        let Arrival { record, setup, issuer, identity, last_word, several_feeds, .. } = &pending.arrival;
+        let (no, name) = (record.no, record.name.clone());
+        let (setup, issuer, identity) = (Arc::clone(setup), Arc::clone(issuer), *identity);
+        let (last_word, several_feeds) = (*last_word, *several_feeds);
+        loop {
+            match self.step(pending).await {
+                Err(Trouble::Panicked) => {}
+                Err(trouble @ (Trouble::Hold(_) | Trouble::CopyGone)) => {
+                    return self.hold(no, &name, &trouble.to_string()).await;
+                }
+                other => return other,
+            }
+            patiently!(self.site, Ok(self.site.ledger.count_ends(&[no], true).await?))?;
+            let record = patiently!(self.site, Ok(self.site.ledger.file(no).await?))?;
+            telemetry::file_suspected(no, &name, record.ends);
+            let (setup, issuer) = (Arc::clone(&setup), Arc::clone(&issuer));
+            let arrival = Arrival { record, setup, issuer, identity, last_word, several_feeds, resumed: true };
+            pending = Pending::begin(&self.site, arrival);
         }
+    }
+
+    /// A file that ended the process too often is not touched again: turned away while nothing is decided, held after that.
+    async fn set_aside_poisoned(&self, arrival: &Arrival) -> Result<Next, Trouble> {
+        let FileRecord { no, name, state, ends, .. } = &arrival.record;
+        let times = if ends.aborts >= Ends::ABORTS_MAX {
+            format!("ended the process {} times in a row by a fault of this program", ends.aborts)
+        } else {
+            format!("was in hand {} times in a row when the process was ended from outside", ends.kills)
+        };
+        telemetry::file_poisoned(*no, name, *ends);
+        if matches!(state, State::Claimed | State::Waiting) {
+            let why =
+                format!("The file {times}, without getting on; it is set aside, and the log says where it happened.");
+            let refused = Refused {
+                refusal: Refusal::new(Code::Poisoned, why),
+                envelope: None,
+                key_id: None,
+                header: None,
+                records: None,
+                duplicate_of: None,
+                at: self.site.clock.now(),
+            };
+            return self.refuse(arrival, refused, None).await;
+        }
+        self.hold(*no, name, &format!("it {times}, without getting on; `nightdrop retry` lets it go on")).await
+    }
+
+    /// The file gets on, or leaves our hands.
+    fn unmark(&self, no: FileNo) {
+        // A mark that stays is counted once too often, no more.
+        let _ = intake::unmark(&self.site.work, &no.to_string());
     }
 
     async fn step(&self, pending: Pending) -> Result<Next, Trouble> {
         let Pending { arrival, proof } = pending;
+        if is_poisoned(&arrival.record) {
+            return self.set_aside_poisoned(&arrival).await;
+        }
         match arrival.record.state {
             State::Registered | State::Reported => return Ok(Next::Report(arrival.record.no, arrival.issuer)),
             State::Refused => return self.close_refused(&arrival).await,
@@ -67,9 +115,7 @@ impl Story {
             State::Claimed | State::Waiting | State::Accepted | State::Registering => {}
         }
         let proof = match proof {
-            Some(proof) => proof.await.unwrap_or_else(|_| {
-                Err(Trouble::Hold("reading the file made this program panic; its log names the line".into()))
-            }),
+            Some(proof) => proof.await.unwrap_or(Err(Trouble::Panicked)),
             None => return Ok(Next::Closed),
         };
         // The original of a file that is decided again is gone.
@@ -112,6 +158,7 @@ impl Story {
     /// A file waits for an operator; the next one goes on.
     async fn hold(&self, no: FileNo, name: &str, why: &str) -> Result<Next, Trouble> {
         patiently!(self.site, Ok(self.site.ledger.hold(no, why, self.site.clock.now()).await?))?;
+        self.unmark(no);
         telemetry::file_held(no, name, why);
         Progress::add(&self.site.progress.files_held, 1);
         self.closed();
@@ -130,6 +177,7 @@ impl Story {
             blocking(move || Ok(intake::discard_copy(&work, &no.to_string())?)).await?;
             Ok(self.site.ledger.unclaim(no, self.site.clock.now()).await?)
         })?;
+        self.unmark(no);
         // After the claim is gone: a scan may offer the original again at any moment now.
         with_inbox(&self.inbox, |inbox| {
             if ended_early {
@@ -141,4 +189,10 @@ impl Story {
         self.closed();
         Ok(Next::Closed)
     }
+}
+
+/// Whether a file is set aside before anything of it is read.
+fn is_poisoned(record: &FileRecord) -> bool {
+    let in_hand = matches!(record.state, State::Claimed | State::Waiting | State::Accepted | State::Registering);
+    in_hand && record.ends.poisoned()
 }

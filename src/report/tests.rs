@@ -78,6 +78,7 @@ fn file() -> FileRecord {
         held_why: None,
         held_from: None,
         retried: false,
+        ends: crate::model::Ends::default(),
     }
 }
 

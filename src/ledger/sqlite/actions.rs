@@ -1,4 +1,4 @@
-//! What operators do to files and feeds, each with its row in the trail, in one transaction.
+//! What befalls files from outside their own story: ends of the process, and what operators do, with its row in the trail.
 
 use crate::ledger::{AuditEntry, LedgerError, Reopen};
 use crate::model::{FileNo, State};
@@ -43,6 +43,19 @@ impl SqliteLedger {
         };
         one_step(step.rows_affected(), no, "taken up again")?;
         audit::append(&mut write, told).await?;
+        write.commit().await
+    }
+
+    pub(super) async fn ends_counted(&self, files: &[FileNo], own_fault: bool) -> Result<(), LedgerError> {
+        let sql = if own_fault {
+            "UPDATE file SET aborts = aborts + 1 WHERE no = ? AND state NOT IN ('DONE', 'HELD')"
+        } else {
+            "UPDATE file SET kills = kills + 1 WHERE no = ? AND state NOT IN ('DONE', 'HELD')"
+        };
+        let mut write = self.begin().await?;
+        for no in files {
+            sqlx::query(sql).bind(no.0).execute(write.on()?).await?;
+        }
         write.commit().await
     }
 

@@ -73,7 +73,7 @@ impl SqliteLedger {
         chunks.iter().flat_map(|chunk| &chunk.rows).for_each(|row| tally.count(row.outcome));
         insert_chunks(&mut write, no, chunks).await?;
         let step = sqlx::query(
-            "UPDATE file SET chunks = chunks + ?, registered = registered + ?, already_registered = already_registered + ?, \
+            "UPDATE file SET aborts = 0, kills = 0, chunks = chunks + ?, registered = registered + ?, already_registered = already_registered + ?, \
              deregistered = deregistered + ?, enrolled = enrolled + ?, rejected = rejected + ? \
              WHERE no = ? AND state = 'REGISTERING' AND chunks = ?",
         )

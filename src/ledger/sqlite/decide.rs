@@ -49,7 +49,7 @@ impl SqliteLedger {
             remember(write, issuer, key, candidate).await?;
         }
         let step = sqlx::query(
-            "UPDATE file SET state = 'ACCEPTED', decision = 'ACCEPTED', envelope = ?, key_id = ?, header = ?, records = ?, \
+            "UPDATE file SET state = 'ACCEPTED', aborts = 0, kills = 0, decision = 'ACCEPTED', envelope = ?, key_id = ?, header = ?, records = ?, \
              content_digest = ?, next_sequence = ?, settings = ?, accepted_at = ? WHERE no = ? AND state IN ('CLAIMED', 'WAITING')",
         )
         .bind(candidate.envelope.as_str())

@@ -197,7 +197,8 @@ async fn step(write: &mut Write<'_>, no: FileNo, from: &[State], to: State, at: 
         return Err(LedgerError::Inconsistent(format!("file {no} is {word} and cannot become {}", to.as_str())));
     }
     sqlx::query(
-        "UPDATE file SET state = ?1, \
+        "UPDATE file SET state = ?1, aborts = CASE WHEN state = ?1 THEN aborts ELSE 0 END, \
+         kills = CASE WHEN state = ?1 THEN kills ELSE 0 END, \
          started_at = CASE WHEN ?1 = 'REGISTERING' THEN coalesce(started_at, ?2) ELSE started_at END, \
          finished_at = CASE WHEN ?1 = 'REGISTERED' THEN coalesce(finished_at, ?2) ELSE finished_at END, \
          done_at = CASE WHEN ?1 = 'DONE' THEN coalesce(done_at, ?2) ELSE done_at END WHERE no = ?3",

@@ -273,6 +273,10 @@ impl Ledger for SqliteLedger {
         self.advance_file_with(no, from, to, at, outbound).await
     }
 
+    async fn count_ends(&self, files: &[FileNo], own_fault: bool) -> Result<(), LedgerError> {
+        self.ends_counted(files, own_fault).await
+    }
+
     async fn reopen(&self, no: FileNo, how: &Reopen, told: &AuditEntry) -> Result<(), LedgerError> {
         self.reopen_file(no, how, told).await
     }

@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::ledger::LedgerError;
-use crate::model::{Code, Decision, EnvelopeKind, Environment, FileNo, FileRecord, State, Tally, Timestamp};
+use crate::model::{Code, Decision, Ends, EnvelopeKind, Environment, FileNo, FileRecord, State, Tally, Timestamp};
 
 /// Every file with its issuer's id and the name of the file it repeats.
 pub(super) const FILE: &str = "SELECT file.*, issuer.id AS issuer_id, first.name AS duplicate_of_name FROM file \
@@ -54,6 +54,7 @@ pub(super) fn file(row: &SqliteRow) -> Result<FileRecord, LedgerError> {
         finished_at: time("finished_at")?,
         done_at: time("done_at")?,
         held_from: if state == State::Held.as_str() { Some(held_from(row)?) } else { None },
+        ends: Ends { aborts: row.try_get("aborts")?, kills: row.try_get("kills")? },
         retried: row.try_get::<i64, _>("released")? > 0,
         held_why: word("held_why")?.filter(|_| state == State::Held.as_str()),
     })

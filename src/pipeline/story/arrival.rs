@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use crate::intake::Identity;
+use crate::faults;
+use crate::intake::{self, Identity};
 use crate::model::{FileNo, FileRecord, State};
 use crate::open::Opened;
 use crate::parse::Proven;
@@ -69,10 +70,11 @@ fn copy_path(site: &Site, no: FileNo) -> PathBuf {
 impl Pending {
     /// Begins the proof where one is needed; a bounded number goes on at once.
     pub(in crate::pipeline) fn begin(site: &Arc<Site>, arrival: Arrival) -> Self {
-        let needed = matches!(
-            arrival.record.state,
-            State::Claiming | State::Claimed | State::Waiting | State::Accepted | State::Registering
-        );
+        let needed = !super::is_poisoned(&arrival.record)
+            && matches!(
+                arrival.record.state,
+                State::Claiming | State::Claimed | State::Waiting | State::Accepted | State::Registering
+            );
         let proof = needed.then(|| {
             let (site, record, resumed) = (Arc::clone(site), arrival.record.clone(), arrival.resumed);
             let several = arrival.several_feeds;
@@ -114,6 +116,9 @@ fn prove(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Trouble::CopyGone),
         _ => {}
     }
+    // Before its first byte is read: whatever it does to this process, the next one knows of it.
+    intake::mark(&site.work, &record.no.to_string())?;
+    faults::reach("marked", &record.name);
     if resumed && !proof::copy_is_unchanged(&copy, sha256)? {
         return Err(Trouble::Hold("the copy in the work directory is not what was claimed".into()));
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::faults;
 use crate::intake;
 use crate::ledger::Refused;
 use crate::model::{Decision, FileNo, FileRecord, Outbound, State};
@@ -38,6 +39,8 @@ impl Story {
             self.site.ledger.refuse(no, &refused, next_sequence).await?;
             Ok(self.site.ledger.file(no).await?)
         })?;
+        self.unmark(no);
+        faults::reach("refused", &record.name);
         match &record.duplicate_of {
             Some(first) => telemetry::file_duplicate(no, &record.name, first),
             None => telemetry::file_refused(no, &record.name, refused.refusal.code, refused.refusal.line),
@@ -64,6 +67,7 @@ impl Story {
         } else {
             Progress::add(&site.progress.files_refused, 1);
         }
+        faults::reach("acked", &record.name);
         self.remove_original(arrival).await?;
         let aside = if record.decision == Some(Decision::Duplicate) { &site.archive } else { &site.quarantine };
         self.set_aside(&arrival.issuer, record, aside.clone(), record.decision != Some(Decision::Duplicate)).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::faults;
 use crate::ledger::{Candidate, Decided, Refused};
 use crate::model::{BatchKey, Refusal, State, Timestamp};
 use crate::parse::Controls;
@@ -58,6 +59,7 @@ impl Story {
         match grounds::turned_away(decided) {
             None => {
                 waiting.arrival.record = patiently!(self.site, Ok(site.ledger.file(candidate.no).await?))?;
+                faults::reach("decided", &waiting.arrival.record.name);
                 telemetry::file_accepted(candidate.no, &waiting.arrival.record.name, &feed.name, candidate.records);
                 self.accepted(&waiting.arrival, waiting.opened, waiting.proven).await
             }
@@ -77,6 +79,7 @@ impl Story {
                     .advance(no, &[State::Claimed, State::Waiting], State::Waiting, self.site.clock.now())
                     .await?)
             })?;
+            self.unmark(no);
             telemetry::file_waiting(no, &waiting.arrival.record.name, expected, &until.to_string());
             waiting.arrival.record.state = State::Waiting;
         }

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::faults;
 use crate::ledger::LedgerError;
-use crate::model::{FileNo, State};
+use crate::model::{FileNo, FileRecord, State};
 use crate::open::Opened;
 use crate::parse::Proven;
 use crate::register::{self, Ended, Job};
@@ -32,7 +33,9 @@ impl Story {
                 answer::write_ack(site, &arrival.issuer, record, arrival.setup.contact.as_deref()).await
             )?;
         }
+        faults::reach("acked", &record.name);
         self.remove_original(arrival).await?;
+        faults::reach("original_removed", &record.name);
         patiently!(self.site, {
             Ok(site
                 .ledger
@@ -44,6 +47,7 @@ impl Story {
         if self.register(arrival, &opened, &proven).await? == Ended::Stopped {
             return Err(Trouble::Stopped);
         }
+        self.unmark(no);
         let tally = patiently!(self.site, {
             let standing = site.ledger.standing(no).await?;
             if standing.tally.records() != proven.records {
@@ -57,6 +61,7 @@ impl Story {
             site.ledger.advance(no, &both, State::Registered, site.clock.now()).await?;
             Ok(standing.tally)
         })?;
+        faults::reach("registered", &record.name);
         telemetry::file_registered(no, &record.name, tally.records());
         Ok(Next::Report(no, Arc::clone(&arrival.issuer)))
     }
@@ -89,7 +94,7 @@ impl Story {
             job,
             site.register,
             &site.ledger,
-            &Watching { progress: &site.progress, failing: Mutex::default() },
+            &Watching { story: self, record, progress: &site.progress, failing: Mutex::default() },
             &site.stop,
         )
         .await?)
@@ -137,7 +142,9 @@ impl Story {
             // Here and not when they are registered, since an earlier process may have done that; and before the file is
             // done, since a batch run may end then.
             Progress::add(&self.site.progress.records_rejected, tally.rejected);
+            faults::reach("summary", &record.name);
             self.set_aside(issuer, &record, self.site.archive.clone(), false).await?;
+            faults::reach("kept", &record.name);
             self.done(no, State::Reported, None).await?;
             telemetry::file_done(no, &record.name, &tally);
             Ok(())
@@ -145,10 +152,12 @@ impl Story {
         match ended.await {
             Ok(()) | Err(Trouble::Stopped) => Ok(()),
             Err(Trouble::Fatal(why)) => Err(Fatal(why)),
-            Err(Trouble::Hold(why)) => match self.hold(no, "", &why).await {
-                Ok(_) | Err(Trouble::Stopped) => Ok(()),
-                Err(trouble) => Err(Fatal(trouble.to_string())),
-            },
+            Err(trouble @ (Trouble::Hold(_) | Trouble::Panicked)) => {
+                match self.hold(no, "", &trouble.to_string()).await {
+                    Ok(_) | Err(Trouble::Stopped) => Ok(()),
+                    Err(trouble) => Err(Fatal(trouble.to_string())),
+                }
+            }
             Err(trouble @ (Trouble::Later { .. } | Trouble::CopyGone)) => Err(Fatal(trouble.to_string())),
         }
     }
@@ -156,6 +165,8 @@ impl Story {
 
 /// A failing commit is said when it begins and when it is over, as everywhere.
 struct Watching<'a> {
+    story: &'a Story,
+    record: &'a FileRecord,
     progress: &'a Progress,
     failing: Mutex<Option<Waited>>,
 }
@@ -168,6 +179,8 @@ impl Watching<'_> {
 
 impl register::Watch for Watching<'_> {
     fn committed(&self, records: u64) {
+        faults::reach("committed", &self.record.name);
+        self.story.unmark(self.record.no);
         Progress::add(&self.progress.records_done, records);
         if let Some(failed) = self.failing().take() {
             telemetry::world_recovered(failed.part);

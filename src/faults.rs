@@ -1,0 +1,61 @@
+//! Named crash points, for tests alone: compiled in under the feature `faults`, nothing at all without it.
+//!
+//! A plan names a point, what happens there, at which visit and, where it matters, for which file: `POINT:ACTION[:NTH[:PART]]`,
+//! as in `proved:abort`, `committed:kill:3`, `opened:abort:1:CULPRIT`. Must never be built into what users run.
+
+#[cfg(feature = "faults")]
+pub use armed::{arm, reach};
+
+/// Passes by: the feature `faults` is not compiled in.
+#[cfg(not(feature = "faults"))]
+pub const fn reach(_point: &str, _file: &str) {}
+
+#[cfg(feature = "faults")]
+mod armed {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    struct Plan {
+        point: String,
+        action: String,
+        nth: u64,
+        part: String,
+        visits: AtomicU64,
+    }
+
+    static PLAN: OnceLock<Plan> = OnceLock::new();
+
+    /// Takes the plan of this process; a second one changes nothing.
+    pub fn arm(plan: Option<&str>) {
+        let Some(plan) = plan else { return };
+        let mut parts = plan.splitn(4, ':').map(str::to_owned);
+        let (Some(point), Some(action)) = (parts.next(), parts.next()) else { return };
+        let nth = parts.next().and_then(|nth| nth.parse().ok()).unwrap_or(1);
+        let part = parts.next().unwrap_or_default();
+        let _ = PLAN.set(Plan { point, action, nth, part, visits: AtomicU64::new(0) });
+    }
+
+    /// A point is reached with this file in hand: where the plan says so, the process ends or this thread panics.
+    #[expect(clippy::panic, reason = "to panic is what it is for")]
+    pub fn reach(point: &str, file: &str) {
+        let Some(plan) = PLAN.get() else { return };
+        if plan.point != point || !file.contains(&plan.part) {
+            return;
+        }
+        if plan.visits.fetch_add(1, Ordering::Relaxed) + 1 < plan.nth {
+            return;
+        }
+        match plan.action.as_str() {
+            "abort" => std::process::abort(),
+            "kill" => {
+                let me = rustix::process::getpid();
+                let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+                // The signal may take a moment.
+                loop {
+                    std::thread::park();
+                }
+            }
+            _ => panic!("a fault that was planned"),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What a process leaves behind that ends at the worst moment, and what the next one makes of it. Needs the feature
+//! `faults`, which compiles the crash points in.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
+#![allow(dead_code, reason = "the suite's helpers are here for what is needed of them")]
+
+#[path = "../suite/file.rs"]
+mod file;
+#[path = "../suite/outbound.rs"]
+mod outbound;
+#[path = "../suite/pan.rs"]
+mod pan;
+mod points;
+mod poison;
+#[path = "../suite/seal.rs"]
+mod seal;
+#[path = "../suite/world/mod.rs"]
+#[allow(unused_imports, reason = "as above")]
+mod world;
