@@ -9,8 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::actions::{self, Called};
 use crate::ledger::Anchor;
-use crate::model::{Clock, Timestamp};
+use crate::model::{Clock, ServiceName, Timestamp};
 use crate::open::KeyType;
+use crate::parse::Format;
 
 use super::files;
 
@@ -64,6 +65,39 @@ pub(super) enum Command {
         /// As JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Make a synthetic file in an issuer's ranges, as a partner's trial; the same options give the same bytes
+    Sample {
+        /// The service whose records it holds
+        #[arg(long, value_parser = service)]
+        service: ServiceName,
+        /// How many records
+        #[arg(long, value_parser = clap::value_parser!(u64).range(0..=50_000_000))]
+        records: u64,
+        /// How many of a hundred records are bad, in every way that a file alone can show
+        #[arg(long, default_value_t = 0, value_name = "PERCENT", value_parser = clap::value_parser!(u64).range(0..=100))]
+        bad: u64,
+        /// Another seed gives other card numbers and another batch
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The configuration that has issuer, ranges and feed; without one ACME and the public sandbox's range
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The feed it is for; without one the service's first
+        #[arg(long, requires = "config")]
+        feed: Option<String>,
+        /// How it is written
+        #[arg(long, value_enum, default_value_t = SampleFormat::Csv)]
+        format: SampleFormat,
+        /// The batch id of its header
+        #[arg(long)]
+        batch_id: Option<String>,
+        /// The sequence number of its header
+        #[arg(long, default_value_t = 1)]
+        sequence: u64,
+        /// Where to; stdout if not given
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Seal a file for a public key, as a partner does before a drop
     Seal {
@@ -184,9 +218,21 @@ pub(super) enum Command {
     /// Make keys
     #[command(subcommand)]
     Keys(Keys),
-    /// Check the configuration, or show an example
+    /// Check the configuration, explain it, or show an example
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the page of the manual, or write all pages into a directory
+    Man {
+        /// The directory
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
 }
 
 /// Which file a command is about.
@@ -309,6 +355,44 @@ pub(super) enum ConfigCommand {
     },
     /// Print a complete, commented example
     Example,
+    /// Print the JSON Schema of the configuration, or write the schemas of everything that is JSON into a directory
+    Schema {
+        /// The directory: configuration, records, ack, summary, response
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Say what a key is, what it takes and what it would be; without one, all keys
+    Explain {
+        /// The key, such as daemon.settle or feed.format
+        key: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum SampleFormat {
+    Csv,
+    Jsonl,
+    Json,
+}
+
+impl From<SampleFormat> for Format {
+    fn from(named: SampleFormat) -> Self {
+        match named {
+            SampleFormat::Csv => Self::Csv,
+            SampleFormat::Jsonl => Self::Jsonl,
+            SampleFormat::Json => Self::Json,
+        }
+    }
+}
+
+fn service(text: &str) -> Result<ServiceName, String> {
+    text.parse().map_err(|()| {
+        let all = ServiceName::ALL.map(ServiceName::as_str);
+        format!("there are {}", all.join(", "))
+    })
 }
 
 #[derive(Clone, Copy, ValueEnum)]

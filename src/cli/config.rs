@@ -1,16 +1,19 @@
 //! `nightdrop config check` and `nightdrop config example`.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
 
 use crate::config::check::{self, Findings, Judges};
+use crate::config::keys;
 use crate::config::{Config, EXAMPLE, Surroundings};
 use crate::open::{PrivateKey, Recipient};
 use crate::services::reference::{AccountRanges, CardProducts};
 use crate::vault::KeyEncryptionKey;
 
 use super::ExitCode;
+use super::reading::Out;
 
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -66,4 +69,45 @@ pub(super) fn check(file: &Path, json: bool, surroundings: &Surroundings) -> Exi
 pub(super) fn example() -> ExitCode {
     print!("{EXAMPLE}");
     ExitCode::Ok
+}
+
+/// Keys shown in place of one that does not exist.
+const NEAR_MAX: usize = 5;
+/// How alike two keys must be, from 0 to 1, for one to be shown in place of the other.
+const ALIKE: f64 = 0.8;
+
+/// Says what a key is, or all of them.
+pub(super) fn explain(key: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
+    let all = keys::explained();
+    // A key's own name is enough where only one section has it.
+    let is_it =
+        |it: &keys::Explained, key: &str| it.key == key || it.key.split_once('.').is_some_and(|(_, own)| own == key);
+    let wanted: Vec<_> = all.iter().filter(|it| key.is_none_or(|key| is_it(it, key))).collect();
+    if let (Some(key), true) = (key, wanted.is_empty()) {
+        let alike = |it: &&keys::Explained| {
+            strsim::jaro_winkler(it.key, key)
+                .max(it.key.split_once('.').map_or(0.0, |(_, own)| strsim::jaro_winkler(own, key)))
+        };
+        let near: Vec<_> = all.iter().filter(|it| alike(it) > ALIKE).map(|it| it.key).take(NEAR_MAX).collect();
+        let hint = if near.is_empty() { String::new() } else { format!("; there are {}", near.join(", ")) };
+        eprintln!("nightdrop: no key is called {key}{hint}");
+        return Ok(ExitCode::Usage);
+    }
+    let mut out = Out::new();
+    let written = (|| {
+        if json {
+            serde_json::to_writer_pretty(&mut out, &wanted).map_err(std::io::Error::from)?;
+            writeln!(out)?;
+            return Ok(ExitCode::Ok);
+        }
+        for it in wanted {
+            let required = if it.required { " (required)" } else { "" };
+            writeln!(out, "{}{required}\n    {}\n    as in: {}", it.key, it.takes, it.example)?;
+            if !it.words.is_empty() {
+                writeln!(out, "    {}", it.words)?;
+            }
+        }
+        Ok(ExitCode::Ok)
+    })();
+    out.end(written)
 }

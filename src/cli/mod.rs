@@ -11,11 +11,14 @@ mod demo;
 mod explain;
 mod files;
 mod keys;
+mod packaging;
 mod progress;
 mod reading;
 mod records;
 mod reload;
 mod run;
+mod sample;
+mod schemas;
 mod seal;
 mod setup;
 mod status;
@@ -87,6 +90,22 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
             let how = check::How { feed: feed.as_deref(), offline, json };
             check::check(&file, &config, how, surroundings)
         }
+        Command::Sample { service, records, bad, seed, config, feed, format, batch_id, sequence, out } => {
+            let asked = sample::Asked {
+                service,
+                records,
+                bad_percent: bad,
+                seed,
+                format: format.into(),
+                feed,
+                batch_id,
+                sequence,
+                out,
+            };
+            sample::sample(&asked, config.as_deref())
+        }
+        Command::Completions { shell } => packaging::completions(shell),
+        Command::Man { out } => packaging::man(out.as_deref()),
         Command::Seal { file, to, envelope: Envelope::Jwe, out } => seal::seal(&file, &to, out.as_deref()),
         Command::Unseal { file, key, out } => seal::unseal(&file, &key, out.as_deref()),
         Command::Status { config, json } => status::status(&config, json),
@@ -123,6 +142,8 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
             })
         }
         Command::Config(ConfigCommand::Check { config, json }) => Ok(config::check(&config, json, surroundings)),
+        Command::Config(ConfigCommand::Schema { out }) => schemas::schemas(out.as_deref()),
+        Command::Config(ConfigCommand::Explain { key, json }) => config::explain(key.as_deref(), json),
         Command::Config(ConfigCommand::Example) => Ok(config::example()),
     };
     done.unwrap_or_else(|error| {

@@ -7,6 +7,7 @@
 pub mod check;
 mod decide;
 mod decided;
+pub mod keys;
 mod places;
 mod problem;
 mod quantity;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Code, Environment, Header, ServiceName, Timestamp};
@@ -18,7 +19,7 @@ impl fmt::Display for FileNo {
 }
 
 /// What seals a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EnvelopeKind {
     /// RFC 7516 compact.
@@ -101,7 +102,7 @@ impl State {
 }
 
 /// What was decided about a file: the ack's `status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Decision {
     /// Its records are registered.
@@ -129,13 +130,16 @@ impl Decision {
 }
 
 /// A file that went out, as summary and ledger list it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Outbound {
     /// Its name in the outbound directory.
     pub name: String,
     /// Hex SHA-256 of its content before sealing.
+    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
     pub content_sha256: String,
     /// Hex SHA-256 of its bytes as written.
+    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
     pub sha256: String,
 }
 

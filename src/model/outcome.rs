@@ -1,5 +1,6 @@
 //! What became of a record, and the sums that must balance.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What became of a record. The numbers are persisted: never reuse one.
@@ -35,8 +36,9 @@ impl Outcome {
 }
 
 /// How many records came to each outcome. Written as `outcomes` of JSON, under the outcomes' own words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(deny_unknown_fields)]
 pub struct Tally {
     /// [`Outcome::Registered`].
     pub registered: u64,

@@ -1,5 +1,6 @@
 //! `STEM.ack.json`: what was decided about a file, before any of its records. Holds no card data and stays plain.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::{Code, Decision, EnvelopeKind, Environment, FileRecord, ServiceName};
@@ -39,8 +40,14 @@ pub fn content(record: &FileRecord, contact: Option<&str>) -> Vec<u8> {
     })
 }
 
+/// The JSON Schema of what [`content`] writes.
+pub fn schema() -> serde_json::Value {
+    super::schema::<Ack<'_>>()
+}
+
 /// Keys and their order are the contract; what does not apply is null.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Ack<'a> {
     status: Option<Decision>,
     code: Option<Code>,
@@ -48,6 +55,7 @@ struct Ack<'a> {
     line: Option<u64>,
     file: &'a str,
     bytes: u64,
+    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
     sha256: Option<&'a str>,
     feed: Option<&'a str>,
     issuer: &'a str,
@@ -60,6 +68,7 @@ struct Ack<'a> {
     records: Option<u64>,
     next_sequence: Option<u64>,
     duplicate_of: Option<&'a str>,
+    #[schemars(extend("format" = "date-time"))]
     received_at: String,
     contact: Option<&'a str>,
     contract_version: u8,

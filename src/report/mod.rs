@@ -48,6 +48,12 @@ pub struct Words {
     pub owner: fn(Code) -> &'static str,
 }
 
+/// The JSON Schema (2020-12) of what a type is written as.
+fn schema<T: schemars::JsonSchema>() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
 /// Pretty JSON with a newline at its end.
 #[expect(clippy::expect_used, reason = "structs of strings and numbers have no way to fail")]
 fn json(value: &impl Serialize) -> Vec<u8> {

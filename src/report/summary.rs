@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::{Code, FileRecord, ServiceName, Tally, Timestamp};
@@ -42,8 +43,14 @@ fn records_per_second(records: u64, started: Option<Timestamp>, finished: Option
     u64::try_from(u128::from(records) * 1000 / u128::from(took_ms)).ok()
 }
 
+/// The JSON Schema of what [`content`] writes.
+pub fn schema() -> serde_json::Value {
+    super::schema::<Summary<'_>>()
+}
+
 /// Keys and their order are the contract.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct Summary<'a> {
     file: &'a str,
     issuer: &'a str,
@@ -53,9 +60,13 @@ struct Summary<'a> {
     records: u64,
     outcomes: Tally,
     codes: &'a BTreeMap<Code, u64>,
+    #[schemars(extend("format" = "date-time"))]
     received_at: String,
+    #[schemars(extend("format" = "date-time"))]
     accepted_at: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
     started_at: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
     finished_at: Option<String>,
     records_per_second: Option<u64>,
     outbound: &'a [Outbound],

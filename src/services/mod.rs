@@ -18,6 +18,8 @@ pub struct Definition {
     pub columns: &'static Columns,
     /// Its name, and its records as reports show them.
     pub view: View,
+    /// The JSON Schema of its answers to requests.
+    pub answer_schema: fn() -> serde_json::Value,
     /// Judges one record.
     judge: fn(&Judge, &mut Nonces, Record<'_>, &mut PreparedChunk),
 }

@@ -150,7 +150,8 @@ pub(crate) fn jwcrypto(jobs: &[Job<'_>]) -> Vec<String> {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn python() -> PathBuf {
+/// The Python of the tests, with its packages.
+pub(crate) fn python() -> PathBuf {
     let python = Path::new(env!("CARGO_BIN_EXE_nightdrop"))
         .ancestors()
         .map(|above| above.join("test-venv/bin/python"))

@@ -4,11 +4,14 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
+use anyhow::Context;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::cli::sample::RANGE;
+use crate::cli::sample::numbers::Numbers;
 use crate::model::{Timestamp, hex};
 use crate::open::{Recipient, Sealer};
-use crate::services::luhn;
 
 /// A batch's parts before they are put together.
 struct Batch<'a> {
@@ -39,6 +42,7 @@ pub(super) fn drop_all(
     records: u64,
 ) -> anyhow::Result<Vec<(String, &'static str)>> {
     let created = now.to_string();
+    let numbers = Numbers::new(std::iter::once(RANGE), 0).context("the sandbox's range holds cards")?;
     let day = now.day().replace('-', "");
     let batch = |sequence: u32, rows: String, records: u64| Batch {
         id: format!("B{day}"),
@@ -49,11 +53,11 @@ pub(super) fn drop_all(
     };
     let name = |part: &str| format!("ACME_PAYCARDS_{day}_{part}.csv.jwe");
 
-    let good = batch(1, good_rows(records), records).text();
-    let (rows, count) = bad_rows();
+    let good = batch(1, good_rows(&numbers, records), records).text();
+    let (rows, count) = bad_rows(&numbers);
     let mixed = batch(2, rows, count).text();
     let nil = batch(3, String::new(), 0).text();
-    let whole = batch(4, good_rows(50), 50).text();
+    let whole = batch(4, good_rows(&numbers, 50), 50).text();
     let cut = &whole[..whole.rfind("TRL").unwrap_or(whole.len()) - 20];
     let with_code = batch(5, String::new(), 0).text().replacen("record_ref,", "cvv2,record_ref,", 1);
 
@@ -73,6 +77,11 @@ pub(super) fn drop_all(
         (name("5_damaged"), damaged, "one character of the sealed file changed"),
         (name("6_cvv"), sealed(&with_code)?, "a column that must never be sent"),
         (name("7_again"), sealed(&good)?, "the first file again, sealed anew"),
+        (
+            name("8_requests").replace(".csv", ".jsonl"),
+            sealed(&requests(&numbers, &day, &created))?,
+            "requests of the API, good and bad, a line each",
+        ),
     ];
     let mut dropped = Vec::new();
     for (name, bytes, what) in files {
@@ -85,27 +94,17 @@ pub(super) fn drop_all(
     Ok(dropped)
 }
 
-/// The n-th synthetic card number of the demo's range, check digit and all.
-fn pan(n: u64) -> String {
-    // An odd multiplier walks the nine digits without meeting one twice, in no obvious order.
-    let body = format!("230377{:09}", (n * 7_654_321 + 332_234) % 1_000_000_000);
-    (b'0'..=b'9')
-        .map(|digit| format!("{body}{}", char::from(digit)))
-        .find(|candidate| luhn(candidate.as_bytes()))
-        .unwrap_or(body)
-}
-
-fn good_rows(records: u64) -> String {
+fn good_rows(numbers: &Numbers, records: u64) -> String {
     let mut rows = String::new();
     for n in 0..records {
-        let _ = writeln!(rows, "r-{},REGISTER,{},{},", n + 1, pan(n), if n % 3 == 0 { "USD" } else { "EUR" });
+        let _ = writeln!(rows, "r-{},REGISTER,{},{},", n + 1, numbers.pan(n), if n % 3 == 0 { "USD" } else { "EUR" });
     }
     rows
 }
 
 /// A record of each mistake that payment-cards knows, with good ones between them.
-fn bad_rows() -> (String, u64) {
-    let fresh = |n: u64| pan(900_000_000 + n);
+fn bad_rows(numbers: &Numbers) -> (String, u64) {
+    let fresh = |n: u64| numbers.pan(900_000_000 + n);
     let wrong_check_digit = {
         let good = fresh(1);
         let last = good.as_bytes()[15] - b'0';
@@ -125,7 +124,7 @@ fn bad_rows() -> (String, u64) {
         format!("old-currency,REGISTER,{},DEM,", fresh(6)),
         format!("other-currency,REGISTER,{},JPY,", fresh(6)),
         format!("twice,REGISTER,{},EUR,", fresh(2)),
-        format!("seen-before,REGISTER,{},EUR,", pan(0)),
+        format!("seen-before,REGISTER,{},EUR,", numbers.pan(0)),
         "unknown-card,DELETE,,,018f3c5e-7b1a-8000-8000-000000000000".to_owned(),
         format!("two-mistakes,REGISTER,{wrong_check_digit},XXQ,"),
         format!("good-2,,{},usd,", fresh(7)),
@@ -133,16 +132,32 @@ fn bad_rows() -> (String, u64) {
     (rows.iter().fold(String::new(), |all, row| all + row + "\n"), rows.len() as u64)
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn makes_different_valid_numbers_in_its_range() {
-        let pans: HashSet<String> = (0..20_000).map(pan).collect();
-        assert_eq!(pans.len(), 20_000);
-        assert!(pans.iter().all(|pan| pan.len() == 16 && luhn(pan.as_bytes()) && pan.starts_with("230377")));
+/// The same service as requests of its API: a card, and arrays of them, some with mistakes.
+fn requests(numbers: &Numbers, day: &str, created: &str) -> String {
+    let card = |id: &str, pan: String| json!({"id": id, "fpan": pan, "cardBaseCurrency": "EUR"});
+    let fresh = |n: u64| numbers.pan(800_000_000 + n);
+    let many: Vec<_> = (0..101).map(|n| card(&format!("too-many-{n}"), fresh(100 + n))).collect();
+    let short = fresh(4)[..12].to_owned();
+    let lines = [
+        json!({"header": {
+            "version": 1, "issuer": "ACME", "service": "payment-cards", "batchId": format!("J{day}"), "sequence": 1,
+            "created": created, "environment": "TEST",
+        }}),
+        card("one", fresh(1)),
+        json!([
+            card("two", fresh(2)),
+            card("short", short),
+            card("seen-before", numbers.pan(0)),
+            card("three", fresh(3))
+        ]),
+        many.into(),
+        json!([]),
+    ];
+    let mut text = String::new();
+    for line in lines {
+        let _ = writeln!(text, "{line}");
     }
+    let digest = hex(&Sha256::digest(text.as_bytes()));
+    let _ = writeln!(text, "{}", json!({"trailer": {"records": 107, "sha256": digest}}));
+    text
 }

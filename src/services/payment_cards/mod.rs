@@ -27,6 +27,7 @@ pub const DEFINITION: Definition = Definition {
         own_cells,
         answer: response::answer,
     },
+    answer_schema: response::schema,
     judge: rules::judge,
 };
 

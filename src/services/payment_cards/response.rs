@@ -6,6 +6,7 @@
 //! {"Errors":{"Error":[{...}]}}            for a request of a size that is not taken
 //! ```
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::{Answer, Code, Failure, RecordRow};
@@ -50,8 +51,23 @@ fn error_code(Failure { field, code }: Failure) -> &'static str {
     }
 }
 
-#[derive(Serialize)]
+/// The JSON Schema of an answer to a request: a card's, an array of them, or a refusal of the whole.
+pub(super) fn schema() -> serde_json::Value {
+    #[derive(JsonSchema)]
+    #[schemars(untagged)]
+    #[expect(dead_code, reason = "a schema is made of it, and nothing else")]
+    enum Answers<'a> {
+        Card(Card<'a>),
+        Cards(Vec<Card<'a>>),
+        Refused(Refused),
+    }
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<Answers<'_>>().to_value()
+}
+
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 struct Card<'a> {
     id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,20 +82,23 @@ struct Card<'a> {
     status: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(deny_unknown_fields)]
 struct Refused {
     errors: Errors,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(deny_unknown_fields)]
 struct Errors {
     error: [Error; 1],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(deny_unknown_fields)]
 struct Error {
     source: &'static str,
     reason_code: &'static str,
