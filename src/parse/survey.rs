@@ -44,7 +44,9 @@ pub struct Survey {
     /// The first failure after it. The classes come in the order of the text, so that the first found is the one.
     later: Option<Refusal>,
     structure: Structure,
-    /// Keys of JSON.
+    /// Whether the text's head is looked at as a line of columns.
+    sniffs: bool,
+    /// Keys of JSON. A text that is taken for the wrong one of the two, by its name or its feed, is watched both ways.
     keys: Option<KeyWatch>,
 }
 
@@ -67,6 +69,7 @@ impl Survey {
             encoding: None,
             later: None,
             structure: Structure::Unknown(Box::new(options)),
+            sniffs: true,
             keys: None,
         }
     }
@@ -105,7 +108,10 @@ impl Survey {
         let named = self.keys.as_ref().and_then(KeyWatch::found);
         // A header that is wrong comes first, and so does the encoding; everything else comes after the keys.
         let comes_first = self.encoding.is_some()
-            || matches!(&self.structure, Structure::Json(structure) if structure.is_before_requests());
+            || match &self.structure {
+                Structure::Json(structure) => structure.is_before_requests(),
+                Structure::Csv(_) | Structure::Unknown(_) => true,
+            };
         self.decide().map_err(|refusal| match named {
             Some(line) if !comes_first => json::object::sensitive().at(line),
             named => {
@@ -135,15 +141,19 @@ impl Survey {
         let Structure::Unknown(options) = &self.structure else { return };
         let options = Options::clone(options);
         let format = options.format.unwrap_or_else(|| Format::of_first(text, options.controls));
+        let is_like_json = looks_like_json(text);
         self.structure = match (format, options.columns.request) {
             (Format::Jsonl | Format::Json, Some(request)) => {
-                self.keys = Some(KeyWatch::default());
+                self.sniffs = !is_like_json;
                 let form = if format == Format::Json { Form::Whole } else { Form::Lines };
                 Structure::Json(Box::new(json::structure::Structure::new(options, request, form)))
             }
             // A service that takes no JSON refuses it as the CSV that it is not.
             _ => Structure::Csv(Box::new(csv::structure::Structure::new(options))),
         };
+        if is_like_json || matches!(self.structure, Structure::Json(_)) {
+            self.keys = Some(KeyWatch::default());
+        }
         match &mut self.structure {
             Structure::Csv(structure) if marked => structure.begin_marked(),
             Structure::Json(structure) if marked => structure.begin_marked(),
@@ -152,9 +162,11 @@ impl Survey {
     }
 
     fn read(&mut self, bytes: &[u8]) {
-        match &mut self.keys {
-            Some(keys) => keys.push(bytes),
-            None => self.sniffer.push(bytes),
+        if let Some(keys) = &mut self.keys {
+            keys.push(bytes);
+        }
+        if self.sniffs {
+            self.sniffer.push(bytes);
         }
         if self.encoding.is_some() {
             return;
@@ -204,6 +216,12 @@ impl Survey {
             }
         })
     }
+}
+
+/// Whether a text begins as JSON does, in whatever encoding.
+fn looks_like_json(text: &[u8]) -> bool {
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace() && byte.is_ascii() && **byte != 0);
+    first.is_some_and(|byte| matches!(byte, b'{' | b'['))
 }
 
 fn newlines(bytes: &[u8]) -> u64 {

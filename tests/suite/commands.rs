@@ -240,7 +240,7 @@ fn the_demo_ends_by_itself_and_leaves_a_directory_that_runs_on() {
         assert!(made.iter().any(|there| there == name), "no {name} in {made:?}");
     }
     let out = crate::world::names_in(&world.at("demo/outbound"));
-    for end in [".ack.json", ".recon.csv.jwe", ".errors.csv.jwe", ".summary.json"] {
+    for end in [".ack.json", ".recon.csv.jwe", ".errors.csv.jwe", ".response.jsonl.jwe", ".summary.json"] {
         let sealed_or_plain = |name: &&String| name.ends_with(end) || name.ends_with(end.trim_end_matches(".jwe"));
         assert!(out.iter().any(|name| sealed_or_plain(&name)), "no {end} in {out:?}");
     }

@@ -12,7 +12,7 @@ use crate::world::{World, expect_same};
 
 const OPTIONAL: &str = "controls = \"optional\"";
 
-fn header(batch: &str) -> String {
+pub(crate) fn header(batch: &str) -> String {
     json!({"header": {
         "version": 1, "issuer": "ACME", "service": "payment-cards", "batchId": batch, "sequence": 1,
         "created": "2026-11-20T01:30:00Z", "environment": "TEST"

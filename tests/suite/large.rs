@@ -56,3 +56,60 @@ fn memory_stays_flat() {
         less >> 20
     );
 }
+
+/// The text of a JSON file of `batch` with these requests, a line each.
+fn in_lines(batch: &str, requests: impl Iterator<Item = String>, records: u64) -> String {
+    let mut text = crate::json::header(batch) + "\n";
+    for request in requests {
+        writeln!(text, "{request}").unwrap();
+    }
+    writeln!(text, "{{\"trailer\":{{\"records\":{records}}}}}").unwrap();
+    text
+}
+
+/// Peak memory of a file of JSON in a world of its own, and the outcomes of its records as recon's trailer has them.
+fn measured_json(name: &str, text: &str, exit: i32) -> (u64, Vec<u64>) {
+    let world = World::shaped(|shape| {
+        shape.reply = false;
+        shape.feed = if name.ends_with(".json") { "controls = \"optional\"" } else { "" };
+    });
+    world.drop_bytes(&format!("{name}.jwe"), world.sealed(text));
+    let ran = world.once().expect(exit);
+    let stem = name.split('.').next().unwrap();
+    let rate = world.out().summary(stem)["records_per_second"].clone();
+    eprintln!(
+        "{name}, {} MiB: {:.1} s in all, {rate} records/s registered, peak memory {} MiB",
+        text.len() >> 20,
+        ran.took.as_secs_f64(),
+        ran.peak_bytes >> 20
+    );
+    (ran.peak_bytes, world.out().recon(stem).trailer.to_vec())
+}
+
+#[test]
+fn memory_stays_flat_whatever_json_holds() {
+    let (fill, huge, nothings) = if long() { (1_300_000, 100, 2_700_000) } else { (20_000, 30, 300_000) };
+    // The small ones would stay below the bound of the large ones in any case.
+    let most = if long() { 256 << 20 } else { 96 << 20 };
+    let card = |n: u64| {
+        let pan = pan::pan(pan::ACME, 100 + n / 1_000_000, n % 1_000_000);
+        format!("{{\"id\":\"r-{n}\",\"fpan\":\"{pan}\",\"cardBaseCurrency\":\"EUR\"}}")
+    };
+    let array = |n: u64| format!("[{}]", (n * 50..n * 50 + 50).map(card).collect::<Vec<_>>().join(",\n"));
+    let arrays = format!("[{}]", (0..fill / 50).map(array).collect::<Vec<_>>().join(",\n"));
+    let long_id = format!("{{\"id\":\"{}\"}}", "x".repeat(2 << 20));
+    let of_nothing = format!("[{}]", vec!["{}"; usize::try_from(nothings).unwrap()].join(","));
+    for (name, text, exit, good, bad) in [
+        ("ACME_PAYCARDS_SINGLE.jsonl", in_lines("SINGLE", (0..fill).map(card), fill), 0, fill, 0),
+        ("ACME_PAYCARDS_ARRAYS.json", arrays, 0, fill, 0),
+        // A record may be as large as a request, a chunk is of many.
+        ("ACME_PAYCARDS_HUGE.jsonl", in_lines("HUGE", (0..huge).map(|_| long_id.clone()), huge), 4, 0, huge),
+        // A request may be of very many records.
+        ("ACME_PAYCARDS_NOTHING.jsonl", in_lines("NOTHING", std::iter::once(of_nothing), nothings), 4, 0, nothings),
+    ] {
+        let (peak, trailer) = measured_json(name, &text, exit);
+        assert_eq!(trailer, [good + bad, good, 0, 0, 0, bad], "{name}");
+        assert!(peak > 0, "memory was never seen");
+        assert!(peak < most, "{name} took {} MiB", peak >> 20);
+    }
+}

@@ -60,6 +60,9 @@ pub(super) fn drop_all(
     let whole = batch(4, good_rows(&numbers, 50), 50).text();
     let cut = &whole[..whole.rfind("TRL").unwrap_or(whole.len()) - 20];
     let with_code = batch(5, String::new(), 0).text().replacen("record_ref,", "cvv2,record_ref,", 1);
+    let requested = requests(&numbers, &day, &created);
+    let first = numbers.pan(REQUESTED);
+    let as_number = requested.replacen(&format!("\"{first}\""), &first, 1);
 
     let sealed = |text: &str| -> anyhow::Result<Vec<u8>> {
         let mut sealer = Sealer::new(to, Vec::new())?;
@@ -79,8 +82,13 @@ pub(super) fn drop_all(
         (name("7_again"), sealed(&good)?, "the first file again, sealed anew"),
         (
             name("8_requests").replace(".csv", ".jsonl"),
-            sealed(&requests(&numbers, &day, &created))?,
+            sealed(&requested)?,
             "requests of the API, good and bad, a line each",
+        ),
+        (
+            name("9_number").replace(".csv", ".jsonl"),
+            sealed(&as_number)?,
+            "a card number that is a number of JSON and no string",
         ),
     ];
     let mut dropped = Vec::new();
@@ -132,10 +140,13 @@ fn bad_rows(numbers: &Numbers) -> (String, u64) {
     (rows.iter().fold(String::new(), |all, row| all + row + "\n"), rows.len() as u64)
 }
 
+/// Which of the numbers comes first in requests.
+const REQUESTED: u64 = 800_000_001;
+
 /// The same service as requests of its API: a card, and arrays of them, some with mistakes.
 fn requests(numbers: &Numbers, day: &str, created: &str) -> String {
     let card = |id: &str, pan: String| json!({"id": id, "fpan": pan, "cardBaseCurrency": "EUR"});
-    let fresh = |n: u64| numbers.pan(800_000_000 + n);
+    let fresh = |n: u64| numbers.pan(REQUESTED - 1 + n);
     let many: Vec<_> = (0..101).map(|n| card(&format!("too-many-{n}"), fresh(100 + n))).collect();
     let short = fresh(4)[..12].to_owned();
     let lines = [

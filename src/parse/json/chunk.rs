@@ -7,13 +7,23 @@ use crate::parse::{ParseError, Visit};
 
 use super::object::{self, Value};
 
-/// Where a record lies in its chunk; it begins where the one before it ends.
+/// A request that records of a chunk come from.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::parse) struct Origin {
+    /// The line of the text on which it starts.
+    pub(in crate::parse) line: u64,
+    /// Its number in the file; the first is 1.
+    pub(in crate::parse) request: u64,
+    pub(in crate::parse) records: u64,
+    pub(in crate::parse) is_array: bool,
+}
+
+/// Where a record lies in its chunk; it begins where the one before it ends. Small: a request may be of millions.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::parse) struct Span {
-    /// The line of the text on which its request starts.
-    pub(in crate::parse) line: u64,
-    pub(in crate::parse) end: usize,
-    pub(in crate::parse) place: InRequest,
+    pub(in crate::parse) end: u32,
+    /// Its number in its request. With 1 the chunk's next request begins.
+    pub(in crate::parse) n: u32,
 }
 
 /// Consecutive records of a file, at least one. Wiped when dropped.
@@ -22,6 +32,8 @@ pub struct JsonChunk {
     pub(in crate::parse) first_ordinal: u64,
     pub(in crate::parse) bytes: Zeroizing<Vec<u8>>,
     pub(in crate::parse) spans: Vec<Span>,
+    /// In the order of their records; the first may have begun in an earlier chunk.
+    pub(in crate::parse) origins: Vec<Origin>,
     pub(in crate::parse) request: &'static Request,
     pub(in crate::parse) columns: usize,
 }
@@ -29,16 +41,27 @@ pub struct JsonChunk {
 impl JsonChunk {
     pub(in crate::parse) fn for_each(&self, visit: &mut Visit<'_>) -> Result<(), ParseError> {
         let mut values: Vec<Value<'_>> = Vec::new();
-        let longest =
-            self.spans.iter().fold((0, 0), |(from, longest), span| (span.end, longest.max(span.end - from))).1;
+        let mut from = 0;
+        let mut longest = 0;
+        for span in &self.spans {
+            let end = usize::try_from(span.end).unwrap_or(usize::MAX);
+            longest = longest.max(end.saturating_sub(std::mem::replace(&mut from, end)));
+        }
         // All there can be of one record, so that no copy is left behind by growing.
         let mut scratch = Zeroizing::new(Vec::with_capacity(longest));
         let mut from = 0;
+        let mut origins = self.origins.iter();
+        let mut current = None;
         for (ordinal, span) in (self.first_ordinal..).zip(&self.spans) {
-            let record = &self.bytes[from..span.end];
-            from = span.end;
-            object::read(record, self.request, &mut values, &mut scratch)
-                .map_err(|_| ParseError::Record { line: span.line })?;
+            if span.n == 1 || current.is_none() {
+                current = origins.next();
+            }
+            let lost = ParseError::Records { expected: ordinal + 1, found: ordinal };
+            let Some(&Origin { line, request, records, is_array }) = current else { return Err(lost) };
+            let end = usize::try_from(span.end).unwrap_or(usize::MAX);
+            let record = self.bytes.get(from..end).ok_or(ParseError::Record { line })?;
+            from = end;
+            object::read(record, self.request, &mut values, &mut scratch).map_err(|_| ParseError::Record { line })?;
             let mut cells: Vec<&[u8]> = vec![b""; self.columns];
             for ((_, column), value) in self.request.keys.iter().zip(&values) {
                 if let Some(cell) = cells.get_mut(*column) {
@@ -49,7 +72,8 @@ impl JsonChunk {
                     };
                 }
             }
-            visit(ordinal, span.line, &cells, Some(span.place));
+            let place = InRequest { request, n: u64::from(span.n), records, is_array };
+            visit(ordinal, line, &cells, Some(place));
         }
         Ok(())
     }

@@ -2,15 +2,17 @@
 
 use zeroize::Zeroizing;
 
-use crate::model::InRequest;
 use crate::parse::csv::lines::append;
 use crate::parse::encoding::MARK;
 use crate::parse::{ParseError, RawChunk};
 
-use super::chunk::{JsonChunk, Span};
+use super::chunk::{JsonChunk, Origin, Span};
 use super::layout::{Form, Layout};
 use super::lines::{Broken, Line, Lines, Requests, Torn, Whole};
-use super::scan;
+use super::{object, scan};
+
+/// The most of a record that a chunk keeps as it stands. A request may be far larger, and a chunk is of many records.
+const RECORD_BYTES_KEPT: usize = 64 << 10;
 
 enum Cut {
     Lines(Lines),
@@ -39,6 +41,7 @@ struct Chunks {
     records: u64,
     bytes: Zeroizing<Vec<u8>>,
     spans: Vec<Span>,
+    origins: Vec<Origin>,
 }
 
 impl Cutter {
@@ -59,6 +62,7 @@ impl Cutter {
                 records: 0,
                 bytes: Zeroizing::default(),
                 spans: Vec::new(),
+                origins: Vec::new(),
             },
         }
     }
@@ -111,37 +115,36 @@ impl Chunks {
 
     fn request(&mut self, text: &[u8], line: u64, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
         self.requests += 1;
-        let is_array = text.trim_ascii_start().first() == Some(&b'[');
-        let records = scan::records(text);
-        let place = InRequest {
+        let origin = Origin {
+            line,
             request: self.requests,
-            n: 1,
-            records: u64::try_from(records.len()).unwrap_or(u64::MAX),
-            is_array,
+            records: u64::try_from(scan::records(text).count()).unwrap_or(u64::MAX),
+            is_array: text.trim_ascii_start().first() == Some(&b'['),
         };
-        if records.is_empty() {
-            return self.record(b"{}", line, place, ready);
+        if origin.records == 0 {
+            return self.record(b"{}", 1, origin, ready);
         }
-        for (n, record) in (1..).zip(records) {
-            self.record(&text[record], line, InRequest { n, ..place }, ready)?;
-        }
-        Ok(())
+        (1..).zip(scan::records(text)).try_for_each(|(n, record)| self.record(&text[record], n, origin, ready))
     }
 
-    fn record(
-        &mut self,
-        record: &[u8],
-        line: u64,
-        place: InRequest,
-        ready: &mut Vec<RawChunk>,
-    ) -> Result<(), ParseError> {
+    fn record(&mut self, record: &[u8], n: u64, origin: Origin, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
         if self.records >= self.layout.records {
             return Err(ParseError::Records { expected: self.layout.records, found: self.records + 1 });
         }
         let index = self.records / self.chunk_records;
         if index >= self.first_index {
-            append(&mut self.bytes, record);
-            self.spans.push(Span { line, end: self.bytes.len(), place });
+            if record.len() <= RECORD_BYTES_KEPT {
+                append(&mut self.bytes, record);
+            } else {
+                let shortened = object::shortened(record, self.layout.request);
+                append(&mut self.bytes, &shortened.map_err(|_| ParseError::Record { line: origin.line })?);
+            }
+            if n == 1 || self.origins.is_empty() {
+                self.origins.push(origin);
+            }
+            // Both are bounded by the bytes of a request, or of a chunk.
+            let [n, end] = [n, self.bytes.len() as u64].map(|it| u32::try_from(it).unwrap_or(u32::MAX));
+            self.spans.push(Span { end, n });
         }
         self.records += 1;
         let ends = self.records == self.layout.records || self.records.is_multiple_of(self.chunk_records);
@@ -155,6 +158,7 @@ impl Chunks {
                 first_ordinal: index * self.chunk_records,
                 bytes,
                 spans,
+                origins: std::mem::take(&mut self.origins),
                 request: self.layout.request,
                 columns: self.layout.columns,
             }));

@@ -84,7 +84,11 @@ impl KeyWatch {
                             return;
                         }
                         b' ' | b'\t' | b'\r' | 0 => at += 1,
-                        // A line end and the next string are looked at there.
+                        b'\n' => {
+                            self.line += 1;
+                            at += 1;
+                        }
+                        // The next string is looked at there.
                         _ => self.state = State::Outside,
                     }
                 }

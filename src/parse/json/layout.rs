@@ -34,7 +34,7 @@ pub struct Layout {
 impl Layout {
     /// Where the `n`th record of a line lies in it, counted from 0, and its values.
     pub(in crate::parse) fn spans_of(&self, line: &[u8], n: usize) -> Option<Spans> {
-        let record = scan::records(line).into_iter().nth(n)?;
+        let record = scan::records(line).nth(n)?;
         let strings = scan::strings(&line[record.clone()]);
         let mut cells = Vec::new();
         for pair in strings.windows(2) {

@@ -121,6 +121,31 @@ pub(super) fn read<'de>(
     read.map_err(|error| fault(&error, &noticed))
 }
 
+/// The most of a value that is kept of an oversized record. No rule of any service lets one so long pass.
+const VALUE_BYTES_KEPT: usize = 16 << 10;
+
+/// A record with the same keys whose values are cut to [`VALUE_BYTES_KEPT`].
+pub(super) fn shortened(text: &[u8], request: &Request) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let mut values = Vec::new();
+    let mut scratch = Zeroizing::new(Vec::with_capacity(text.len()));
+    read(text, request, &mut values, &mut scratch)?;
+    let kept = request.keys.iter().zip(&values).filter_map(|((key, _), value)| {
+        let value = match value {
+            Value::Absent => return None,
+            Value::Plain(text) => text,
+            Value::Unescaped(range) => &scratch[range.clone()],
+        };
+        let value = std::str::from_utf8(value).unwrap_or_default();
+        Some((*key, &value[..value.floor_char_boundary(VALUE_BYTES_KEPT)]))
+    });
+    // A byte becomes six at most: the buffer never grows, which would leave a copy behind.
+    let most = kept.clone().map(|(key, value)| key.len() + 6 * value.len() + 6).sum::<usize>() + 2;
+    let mut written = Zeroizing::new(Vec::with_capacity(most));
+    let mut into = serde_json::Serializer::new(&mut *written);
+    serde::Serializer::collect_map(&mut into, kept).map_err(|_| Fault::Malformed)?;
+    Ok(written)
+}
+
 struct RecordSeed<'a, 'de> {
     request: &'a Request,
     noticed: &'a Cell<Option<Fault>>,

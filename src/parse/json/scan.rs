@@ -47,20 +47,18 @@ impl ValueEnd {
     }
 }
 
-/// The records of a whole request that was proven to be one: the bytes of each object in it.
-pub(super) fn records(request: &[u8]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
+/// The records of a whole request that was proven to be one: the bytes of each object in it, found one by one.
+pub(super) fn records(request: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut at = request.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(request.len());
     // An array's own bracket is passed over; what begins an object in it cannot stand in a string before.
     if request.get(at) == Some(&b'[') {
         at += 1;
     }
-    while let Some(begin) = memchr(b'{', &request[at..]).map(|next| at + next) {
-        let Some(length) = ValueEnd::default().next(&request[begin..]) else { break };
-        at = begin + length;
-        found.push(begin..at);
-    }
-    found
+    std::iter::from_fn(move || {
+        let begin = at + memchr(b'{', &request[at..])?;
+        at = begin + ValueEnd::default().next(&request[begin..])?;
+        Some(begin..at)
+    })
 }
 
 /// The strings of a text that is JSON, quotes included.

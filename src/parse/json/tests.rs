@@ -172,6 +172,56 @@ fn lines_are_refused_in_the_order_of_the_contract() {
 }
 
 #[test]
+fn what_must_not_be_sent_is_seen_in_a_text_of_the_wrong_format() {
+    let records = "{\"id\":\"a\"}\n".repeat(9);
+    let json = format!("{HEADER}\n{records}{{\"cvv\":\"1\"}}\n");
+    let utf16: Vec<u8> = json.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let said = |format, text: &[u8]| {
+        let refusal = survey(text, options(format, Controls::Required), 13).unwrap_err();
+        (refusal.code, refusal.sensitive)
+    };
+    assert_eq!(said(Format::Csv, json.as_bytes()), (Code::HeaderMissing, true));
+    assert_eq!(said(Format::Csv, &utf16), (Code::EncodingInvalid, true));
+    assert_eq!(said(Format::Jsonl, &utf16), (Code::EncodingInvalid, true));
+    let csv = b"HDR,1,ACME,payment-cards,B1,7,2026-11-20T01:30:00Z,TEST\nrecord_ref,pan,cvv\nr-1,1,123\n";
+    assert_eq!(said(Format::Jsonl, csv), (Code::HeaderMissing, true));
+    // Values are not names.
+    let honest = format!("{HEADER}\n{{\"id\":\"cvv\"}}\n");
+    assert_eq!(said(Format::Jsonl, honest.as_bytes()), (Code::TrailerMissing, false));
+    let apart = format!("{HEADER}\n{{\"x\":1,\"cvv\"\n:\"1\"}}\n");
+    assert_eq!(said(Format::Jsonl, apart.as_bytes()), (Code::SadPresent, true));
+}
+
+#[test]
+fn an_oversized_record_is_kept_cut_short_and_its_neighbours_whole() {
+    let mut options = options(Format::Jsonl, Controls::Optional);
+    options.limits.request_bytes_max = 1 << 20;
+    let long = "\u{1}é\"".repeat(40_000);
+    let records = [
+        serde_json::json!({"id": "a", "fpan": "1", "cur": "EUR"}),
+        serde_json::json!({"fpan": long, "id": "b", "cur": null}),
+        serde_json::json!([{"id": "c"}, {"id": long, "fpan": "2"}, {"id": "d"}]),
+    ];
+    let text: String = records.iter().map(|it| format!("{it}\n")).collect();
+    let proven = survey(text.as_bytes(), options, 4096).unwrap();
+    let seen = cut(text.as_bytes(), &proven, 2, 0, 4096).unwrap();
+    let short: Vec<[&str; 3]> = seen
+        .iter()
+        .map(|(_, _, cells, _)| [cells[0].as_str(), &cells[1], &cells[2]].map(|it| &it[..it.len().min(1)]))
+        .collect();
+    assert_eq!(short, [["a", "E", "1"], ["b", "", "\u{1}"], ["c", "", ""], ["\u{1}", "", "2"], ["d", "", ""]]);
+    for cell in [&seen[1].2[2], &seen[3].2[0]] {
+        assert!(long.starts_with(cell.as_str()) && cell.len() > 16_000 && cell.len() <= 16_384, "{}", cell.len());
+    }
+    let places: Vec<_> =
+        seen.iter().map(|(_, line, _, it)| (*line, it.request, it.n, it.records, it.is_array)).collect();
+    assert_eq!(
+        places,
+        [(1, 1, 1, 1, false), (2, 2, 1, 1, false), (3, 3, 1, 3, true), (3, 3, 2, 3, true), (3, 3, 3, 3, true)]
+    );
+}
+
+#[test]
 fn the_same_requests_under_another_header_have_the_same_content() {
     let digest =
         |text: String| survey(text.as_bytes(), options(Format::Jsonl, Controls::Required), 64).unwrap().content_digest;
@@ -248,6 +298,6 @@ proptest! {
         prop_assert_eq!(strings.len(), 2);
         let value: String = serde_json::from_str(&line[strings[1].clone()]).unwrap();
         prop_assert_eq!(value, text);
-        prop_assert_eq!(scan::records(line.as_bytes()), vec![0..line.len()]);
+        prop_assert_eq!(scan::records(line.as_bytes()).collect::<Vec<_>>(), vec![0..line.len()]);
     }
 }
