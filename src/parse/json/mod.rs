@@ -11,6 +11,7 @@
 pub(super) mod chunk;
 pub(super) mod control;
 pub(super) mod cutter;
+mod escapes;
 pub(super) mod keys;
 pub(super) mod layout;
 pub(super) mod lines;

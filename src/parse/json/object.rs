@@ -4,11 +4,15 @@ use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
 
+use memchr::memchr;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::model::{Code, Refusal, Request};
 use crate::parse::sensitive::names_sensitive_data;
+
+use super::escapes::unescape;
 
 /// What is wrong with a request. Says no value and no key that is not the service's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,7 +188,10 @@ impl<'de> Visitor<'de> for RecordVisitor<'_, 'de> {
                 return Err(A::Error::custom(""));
             }
             noticed.set(Some(Fault::Type(Some(key))));
-            values[at] = map.next_value_seed(ValueSeed { scratch })?;
+            values[at] = value(map.next_value()?, scratch).map_err(|fault| {
+                noticed.set(fault.or(noticed.get()));
+                A::Error::custom("")
+            })?;
             noticed.set(None);
         }
         Ok(())
@@ -224,38 +231,19 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 }
 
-struct ValueSeed<'a> {
-    scratch: &'a mut Zeroizing<Vec<u8>>,
-}
-
-impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
-    type Value = Value<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value<'de>, D::Error> {
-        from.deserialize_any(self)
+/// A string, or nothing. The fault is `None` where the value has the wrong type.
+fn value<'de>(raw: &'de RawValue, scratch: &mut Zeroizing<Vec<u8>>) -> Result<Value<'de>, Option<Fault>> {
+    let raw = raw.get();
+    if raw == "null" {
+        return Ok(Value::Absent);
     }
-}
-
-impl<'de> Visitor<'de> for ValueSeed<'_> {
-    type Value = Value<'de>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a string")
+    let Some(text) = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) else { return Err(None) };
+    if memchr(b'\\', text.as_bytes()).is_none() {
+        return Ok(Value::Plain(text.as_bytes()));
     }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::Plain(text.as_bytes()))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Value<'de>, E> {
-        let from = self.scratch.len();
-        self.scratch.extend_from_slice(text.as_bytes());
-        Ok(Value::Unescaped(from..self.scratch.len()))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Value<'de>, E> {
-        Ok(Value::Absent)
-    }
+    let from = scratch.len();
+    unescape(text.as_bytes(), scratch).ok_or(Some(Fault::Malformed))?;
+    Ok(Value::Unescaped(from..scratch.len()))
 }
 
 struct RequestVisitor<'a, 'de>(RecordSeed<'a, 'de>);
