@@ -116,7 +116,13 @@ impl Lane {
             }
             Ok(Next::Report(no, issuer)) => {
                 let story = self.story.clone();
-                self.reports.spawn(async move { story.report(no, &issuer).await });
+                self.reports.spawn(async move {
+                    let reporter = story.clone();
+                    match tokio::spawn(async move { reporter.report(no, &issuer).await }).await {
+                        Ok(ended) => ended,
+                        Err(_) => story.report_panicked(no).await,
+                    }
+                });
                 Ok(())
             }
             Err(Trouble::Fatal(why) | Trouble::Hold(why)) => Err(Fatal(why)),

@@ -107,6 +107,14 @@ impl Story {
         if is_poisoned(&arrival.record) {
             return self.set_aside_poisoned(&arrival).await;
         }
+        if arrival.resumed && matches!(arrival.record.state, State::Registered | State::Reported | State::Refused) {
+            // Its answers ended an earlier process, perhaps; one that is read again is marked before its proof.
+            let (work, no) = (self.site.work.clone(), arrival.record.no);
+            patiently!(self.site, {
+                let work = work.clone();
+                blocking(move || Ok(intake::mark(&work, &no.to_string())?)).await
+            })?;
+        }
         match arrival.record.state {
             State::Registered | State::Reported => return Ok(Next::Report(arrival.record.no, arrival.issuer)),
             State::Refused => return self.close_refused(&arrival).await,
@@ -191,8 +199,7 @@ impl Story {
     }
 }
 
-/// Whether a file is set aside before anything of it is read.
-fn is_poisoned(record: &FileRecord) -> bool {
-    let in_hand = matches!(record.state, State::Claimed | State::Waiting | State::Accepted | State::Registering);
-    in_hand && record.ends.poisoned()
+/// Whether a file is set aside before anything more is done with it.
+const fn is_poisoned(record: &FileRecord) -> bool {
+    !matches!(record.state, State::Done | State::Held) && record.ends.poisoned()
 }

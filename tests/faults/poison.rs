@@ -110,6 +110,63 @@ fn twenty_kills_never_set_a_file_aside_that_gets_on() {
 }
 
 #[test]
+fn a_file_that_waits_for_its_turn_is_not_blamed_for_its_neighbour() {
+    for (action, times) in [("abort", 3), ("kill", 20)] {
+        let world = World::shaped(|shape| {
+            shape.feed = "sequence = \"gapless\"\nsequence_wait = \"1h\"";
+            shape.reply = false;
+        });
+        let numbered = |batch: &str, n: u64| CsvFile::good(batch, n, 5).with(|file| file.sequence = n.to_string());
+        world.drop_sealed(&numbered("FIRST", 1));
+        world.once().expect(0);
+        let early = world.drop_sealed(&numbered("EARLY", 3));
+        world.once().expect(3);
+        let culprit = world.drop_sealed(&numbered("CULPRIT", 2));
+        // The copy of the third arrival.
+        world.plan(Some(&format!("opened:{action}:1:00000003")));
+        starts(&world, times);
+        world.once().expect(3);
+        world.out().refused(&culprit, "POISONED");
+        assert_eq!(shown(&world, &early)["state"], "WAITING", "{action}");
+        world.plan(None);
+        let missing = world.drop_sealed(&CsvFile::good("MISSING", 4, 5).with(|file| file.sequence = "2".into()));
+        world.once().expect(0);
+        for stem in [&missing, &early] {
+            assert_eq!(world.out().recon(stem).trailer, [5, 5, 0, 0, 0, 0], "{action}");
+        }
+    }
+}
+
+#[test]
+fn a_file_whose_answers_end_the_process_is_held() {
+    for (point, action) in [("reports", "abort"), ("reports", "panic"), ("summary", "abort"), ("acked", "abort")] {
+        let world = World::shaped(|shape| shape.reply = false);
+        let refused = point == "acked";
+        let culprit = CsvFile::good("CULPRIT", 1, 30)
+            .with(|file| file.count = if refused { Some("3".into()) } else { file.count.take() });
+        let stem = world.drop_sealed(&culprit);
+        world.plan(Some(&format!("{point}:{action}:1:CULPRIT")));
+        if action == "abort" {
+            // The first time it had just got on; then three in a row.
+            starts(&world, 4);
+        }
+        let next = world.drop_sealed(&CsvFile::good("NEXT", 2, 10));
+        world.once().expect(3);
+        world.out().accepted(&next);
+        assert_eq!(shown(&world, &stem)["state"], "HELD", "{point}:{action}");
+        world.plan(None);
+        world.nightdrop(&["retry", &stem, "--reason", "mended", "--config", "nightdrop.toml"]).expect(0);
+        assert_eq!(shown(&world, &stem)["state"], "DONE", "{point}:{action}");
+        if refused {
+            world.out().refused(&stem, "COUNT_MISMATCH");
+        } else {
+            assert_eq!(world.out().recon(&stem).trailer, [30, 30, 0, 0, 0, 0], "{point}:{action}");
+        }
+        assert!(!world.at("work").join(".00000001.hand").exists(), "{point}:{action}: no mark is left");
+    }
+}
+
+#[test]
 fn a_stop_that_was_asked_for_counts_for_nothing() {
     let world = World::shaped(|shape| shape.reply = false);
     let stem = world.drop_sealed(&CsvFile::good("BIG", 1, 40_000));

@@ -87,7 +87,7 @@ impl SqliteLedger {
         let decision = if refused.duplicate_of.is_some() { Decision::Duplicate } else { Decision::Refused };
         let mut write = self.begin().await?;
         let step = sqlx::query(
-            "UPDATE file SET state = 'REFUSED', decision = ?, code = ?, line = ?, description = ?, envelope = ?, key_id = ?, \
+            "UPDATE file SET state = 'REFUSED', aborts = 0, kills = 0, decision = ?, code = ?, line = ?, description = ?, envelope = ?, key_id = ?, \
              header = ?, records = ?, duplicate_of = ?, \
              next_sequence = coalesce(?, (SELECT last + 1 FROM feed_sequence WHERE feed_sequence.feed = file.feed)) WHERE no = ? AND state IN ('CLAIMED', 'WAITING')",
         )
@@ -189,7 +189,8 @@ impl SqliteLedger {
     }
 }
 
-/// One step of a file's state, as a compare-and-set, with the time that the new state remembers.
+/// One step of a file's state, as a compare-and-set, with the time that the new state remembers. Whoever gets on is cleared
+/// of ends of the process, and so is one that waits again: it was read to its end.
 async fn step(write: &mut Write<'_>, no: FileNo, from: &[State], to: State, at: Timestamp) -> Result<(), LedgerError> {
     let row = sqlx::query("SELECT state FROM file WHERE no = ?").bind(no.0).fetch_one(write.on()?).await?;
     let word: String = row.try_get(0)?;
@@ -197,8 +198,8 @@ async fn step(write: &mut Write<'_>, no: FileNo, from: &[State], to: State, at: 
         return Err(LedgerError::Inconsistent(format!("file {no} is {word} and cannot become {}", to.as_str())));
     }
     sqlx::query(
-        "UPDATE file SET state = ?1, aborts = CASE WHEN state = ?1 THEN aborts ELSE 0 END, \
-         kills = CASE WHEN state = ?1 THEN kills ELSE 0 END, \
+        "UPDATE file SET state = ?1, aborts = CASE WHEN state = ?1 AND ?1 <> 'WAITING' THEN aborts ELSE 0 END, \
+         kills = CASE WHEN state = ?1 AND ?1 <> 'WAITING' THEN kills ELSE 0 END, \
          started_at = CASE WHEN ?1 = 'REGISTERING' THEN coalesce(started_at, ?2) ELSE started_at END, \
          finished_at = CASE WHEN ?1 = 'REGISTERED' THEN coalesce(finished_at, ?2) ELSE finished_at END, \
          done_at = CASE WHEN ?1 = 'DONE' THEN coalesce(done_at, ?2) ELSE done_at END WHERE no = ?3",

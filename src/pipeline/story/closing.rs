@@ -149,6 +149,7 @@ impl Story {
             }
             Ok(())
         })?;
+        self.unmark(no);
         Progress::add(&self.site.progress.files_done, 1);
         self.closed();
         Ok(())

@@ -70,7 +70,9 @@ impl Story {
     }
 
     pub(super) async fn wait(&self, mut waiting: Waiting, expected: u64, until: Timestamp) -> Result<Next, Trouble> {
-        if waiting.arrival.record.state != State::Waiting {
+        let began = waiting.arrival.record.state != State::Waiting;
+        // One that an earlier process left waiting was marked for its proof, and has come through it.
+        if began || waiting.arrival.resumed {
             let no = waiting.no();
             patiently!(self.site, {
                 Ok(self
@@ -80,8 +82,11 @@ impl Story {
                     .await?)
             })?;
             self.unmark(no);
-            telemetry::file_waiting(no, &waiting.arrival.record.name, expected, &until.to_string());
+            if began {
+                telemetry::file_waiting(no, &waiting.arrival.record.name, expected, &until.to_string());
+            }
             waiting.arrival.record.state = State::Waiting;
+            waiting.arrival.resumed = false;
         }
         Ok(Next::Wait(Box::new(waiting)))
     }

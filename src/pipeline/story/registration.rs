@@ -152,13 +152,20 @@ impl Story {
         match ended.await {
             Ok(()) | Err(Trouble::Stopped) => Ok(()),
             Err(Trouble::Fatal(why)) => Err(Fatal(why)),
-            Err(trouble @ (Trouble::Hold(_) | Trouble::Panicked)) => {
-                match self.hold(no, "", &trouble.to_string()).await {
-                    Ok(_) | Err(Trouble::Stopped) => Ok(()),
-                    Err(trouble) => Err(Fatal(trouble.to_string())),
-                }
-            }
+            Err(trouble @ (Trouble::Hold(_) | Trouble::Panicked)) => self.hold_report(no, &trouble).await,
             Err(trouble @ (Trouble::Later { .. } | Trouble::CopyGone)) => Err(Fatal(trouble.to_string())),
+        }
+    }
+
+    /// A report made this program panic: all is committed, and the file waits for an operator.
+    pub(in crate::pipeline) async fn report_panicked(&self, no: FileNo) -> Result<(), Fatal> {
+        self.hold_report(no, &Trouble::Panicked).await
+    }
+
+    async fn hold_report(&self, no: FileNo, trouble: &Trouble) -> Result<(), Fatal> {
+        match self.hold(no, "", &trouble.to_string()).await {
+            Ok(_) | Err(Trouble::Stopped) => Ok(()),
+            Err(trouble) => Err(Fatal(trouble.to_string())),
         }
     }
 }
