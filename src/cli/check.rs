@@ -19,7 +19,7 @@ use crate::ledger::{Ledger, LedgerError, sqlite};
 use crate::model::{Code, Decision, Limits, SystemClock};
 use crate::pipeline::{DryRun, Finding, Findings, Foreseen, Issuer, Progress};
 use crate::register;
-use crate::services::reference::AccountRanges;
+use crate::services::reference::{AccountRanges, CardProducts};
 use crate::vault::{IssuerKeys, KeyEncryptionKey};
 
 use super::assemble::{KEK_CHECK, Unfit, entropy, is_pinned_kek, new_keys, read_kek, register_options};
@@ -43,6 +43,7 @@ struct Bench {
     issuers: Vec<Arc<Issuer>>,
     limits: Limits,
     ranges: Arc<AccountRanges>,
+    products: Arc<CardProducts>,
     chunk_records: usize,
     register: register::Options,
     ledger: Option<Arc<dyn Ledger>>,
@@ -120,6 +121,7 @@ async fn judge(bench: &Bench, file: &Path, how: How<'_>) -> anyhow::Result<ExitC
                 feed: whose.feed,
                 limits: &bench.limits,
                 ranges: &bench.ranges,
+                products: &bench.products,
                 chunk_records: bench.chunk_records,
                 register: bench.register,
                 ledger: bench.ledger.clone(),
@@ -188,6 +190,7 @@ async fn bench(config: &Config, surroundings: &Surroundings) -> Result<Bench, Un
         issuers: setup.issuers,
         limits: setup.limits,
         ranges: setup.ranges,
+        products: setup.products,
         chunk_records: setup.chunk_records,
         register: register_options(&config.daemon),
         ledger,

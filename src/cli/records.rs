@@ -117,9 +117,9 @@ struct Failed {
 
 impl Failed {
     fn of(Failure { field, code }: Failure, view: &View) -> Self {
-        let field = view.field_names.get(usize::from(field)).copied();
+        let field = view.field(field);
         Self {
-            field,
+            field: field.map(|field| field.name),
             code,
             owner: explain::owner(code),
             description: explain::describe(code, view.service, field),

@@ -28,8 +28,10 @@ fn all() -> Vec<(String, Value)> {
         let name = service.view.service;
         if let Some(request) = service.columns.request {
             all.push((format!("{name}.records.schema.json"), requests(name, request)));
-            let title = format!("{name}: a line of STEM.response.jsonl");
-            all.push((format!("{name}.response.schema.json"), titled((service.answer_schema)(), &title)));
+        }
+        for (what, schema) in (service.answer_schemas)() {
+            let title = format!("{name}: a line of STEM.{what}.jsonl");
+            all.push((format!("{name}.{what}.schema.json"), titled(schema, &title)));
         }
     }
     all

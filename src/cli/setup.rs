@@ -27,6 +27,7 @@ pub(super) type IssuersKeys = BTreeMap<String, Arc<IssuerKeys>>;
 pub(super) struct Reference {
     ranges: Arc<AccountRanges>,
     ranges_csv: Vec<u8>,
+    products: Arc<CardProducts>,
     products_csv: Option<Vec<u8>>,
 }
 
@@ -37,10 +38,13 @@ impl Reference {
         let ranges = AccountRanges::parse(&ranges_csv)
             .map_err(|mistakes| mistaken(path, mistakes.iter().map(ToString::to_string)))?;
         let products_csv = named.card_products.as_deref().map(read).transpose()?;
-        if let (Some(path), Some(csv)) = (&named.card_products, &products_csv) {
-            CardProducts::parse(csv).map_err(|mistakes| mistaken(path, mistakes.iter().map(ToString::to_string)))?;
-        }
-        Ok(Self { ranges: Arc::new(ranges), ranges_csv, products_csv })
+        let products = match (&named.card_products, &products_csv) {
+            (Some(path), Some(csv)) => {
+                CardProducts::parse(csv).map_err(|mistakes| mistaken(path, mistakes.iter().map(ToString::to_string)))?
+            }
+            _ => CardProducts::default(),
+        };
+        Ok(Self { ranges: Arc::new(ranges), ranges_csv, products: Arc::new(products), products_csv })
     }
 
     fn ranges_digest(&self) -> [u8; 32] {
@@ -54,6 +58,11 @@ impl Reference {
     /// The account ranges alone.
     pub(super) const fn ranges(&self) -> &Arc<AccountRanges> {
         &self.ranges
+    }
+
+    /// The card products alone.
+    pub(super) const fn products(&self) -> &Arc<CardProducts> {
+        &self.products
     }
 
     /// Keeps this version in the ledger: a file keeps the one it was accepted under.
@@ -85,6 +94,7 @@ pub(super) fn setup(
         contact: daemon.contact.clone(),
         chunk_records: daemon.chunk_records,
         ranges_digest: reference.ranges_digest(),
+        products: Arc::clone(&reference.products),
         products_digest: reference.products_digest(),
         ranges: Arc::clone(&reference.ranges),
         retention: config.retention,

@@ -9,8 +9,7 @@ use crate::model::{
     BatchKey, Decision, EnvelopeKind, Environment, FileNo, FileRecord, Header, Outbound, RecordRow, Refusal,
     ServiceName, State, Tally, Timestamp,
 };
-use crate::services::PreparedChunk;
-use crate::services::payment_cards::{Ask, Register};
+use crate::services::{PreparedChunk, Register};
 use crate::vault::WrappedKey;
 
 use super::{Anchor, AuditEntry, AuditRow, Finding, LedgerError, Verified};
@@ -265,8 +264,14 @@ pub trait Ledger: Send + Sync {
     async fn decide(&self, candidate: &Candidate) -> Result<Decided, LedgerError>;
     /// What [`Self::decide`] would say now; changes nothing.
     async fn foresee(&self, candidate: &Candidate) -> Result<Decided, LedgerError>;
-    /// What the register of an issuer's payment cards holds of what these touch; changes nothing.
-    async fn payment_cards(&self, issuer: &str, asks: &[&Ask]) -> Result<Register, LedgerError>;
+    /// What the register of an issuer holds of what these chunks ask for; changes nothing. `None` where they ask for nothing
+    /// or nothing is held of the issuer.
+    async fn touched(
+        &self,
+        no: FileNo,
+        issuer: &str,
+        chunks: &[PreparedChunk],
+    ) -> Result<Option<Register>, LedgerError>;
     /// Writes a refusal or a duplicate: CLAIMED or WAITING → REFUSED.
     async fn refuse(&self, no: FileNo, refused: &Refused, next_sequence: Option<u64>) -> Result<(), LedgerError>;
     /// A step without further data; refuses if the file is not in `from`.

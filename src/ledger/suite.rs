@@ -6,8 +6,8 @@ use crate::model::{
     BatchKey, Code, Decision, EnvelopeKind, Environment, FileNo, Header, Masked, Outcome, Place, RecordRow, Refusal,
     ServiceName, State, Timestamp,
 };
-use crate::services::payment_cards::{Ask, Effect, NewCard};
-use crate::services::{Effects, PreparedChunk};
+use crate::services::payment_cards::{Ask, NewCard};
+use crate::services::{Effect, Effects, NewPan, PreparedChunk};
 
 use super::{
     Actor, AuditEntry, AuditEvent, Candidate, Claim, Decided, Finding, Group, Ledger, LedgerError, Refused,
@@ -89,11 +89,13 @@ fn chunk(no: FileNo, index: u64, asks: &[Result<u8, [u8; 16]>]) -> PreparedChunk
                 card_id[..8].copy_from_slice(&no.0.to_be_bytes());
                 card_id[8..].copy_from_slice(&ordinal.to_be_bytes());
                 Ask::Register(Box::new(NewCard {
-                    fingerprint: [*pan; 16],
-                    pan_id: (no.0 << 26) | ordinal,
-                    sealed: [0; 38],
-                    epoch: 1,
-                    masked: Masked { digits: 16, bin6: 230_377, last4: u16::from(*pan) },
+                    pan: NewPan {
+                        fingerprint: [*pan; 16],
+                        pan_id: (no.0 << 26) | ordinal,
+                        sealed: [0; 38],
+                        epoch: 1,
+                        masked: Masked { digits: 16, bin6: 230_377, last4: u16::from(*pan) },
+                    },
                     card_id,
                 }))
             }

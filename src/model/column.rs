@@ -31,20 +31,39 @@ pub struct View {
     pub recon_columns: &'static [&'static str],
     /// The names that [`Failure::field`](super::Failure::field) indexes.
     pub field_names: &'static [&'static str],
+    /// What each of these fields must be, to follow "expected is": `a PAN of 11 to 19 digits`. Empty where there is no more to
+    /// say than that a value is expected. After a `|` stands what is expected where no value of that form is allowed.
+    pub expected: &'static [&'static str],
     /// Unpacks [`RecordRow::own`] into the cells of `recon_columns`, in their order. Cells at the end
     /// that have nothing to say need not be given.
     pub own_cells: fn(&RecordRow, &mut Cells<'_>),
-    /// What the program's own API answers for a record that came in a request.
-    pub answer: fn(&RecordRow) -> Answer,
 }
 
-/// An answer as JSON, without a line end.
-pub enum Answer {
-    /// One record's part of the answer to its request.
-    Record(Vec<u8>),
-    /// The answer to the whole request, whatever its other records are.
-    Request(Vec<u8>),
+/// A field in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The column's name.
+    pub name: &'static str,
+    /// What it must be, to follow "expected is"; empty where there is no more to say.
+    pub expected: &'static str,
+    /// What it must be where a value of that form is not allowed; the same where that is never so.
+    pub allowed: &'static str,
 }
+
+impl View {
+    /// The field that a failure stands at; `None` for one of the record as a whole.
+    pub fn field(&self, index: u8) -> Option<Field> {
+        let at = usize::from(index);
+        let name = self.field_names.get(at).copied()?;
+        let words = self.expected.get(at).copied().unwrap_or_default();
+        let (expected, allowed) = words.split_once('|').unwrap_or((words, words));
+        Some(Field { name, expected, allowed })
+    }
+}
+
+/// What every service expects of a `record_ref`.
+pub const RECORD_REF_EXPECTED: &str = "a reference of 1 to 100 of the characters A-Z a-z 0-9 _ . : - that does not begin with a dash and holds no card \
+     number";
 
 /// Takes the next cell of a line.
 pub type Cells<'a> = dyn FnMut(&str) + 'a;

@@ -6,8 +6,8 @@ mod describe;
 mod file_codes;
 mod record_codes;
 
+use super::Code;
 use super::code::Level;
-use super::{Code, ServiceName};
 
 pub use describe::describe;
 

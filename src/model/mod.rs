@@ -1,5 +1,6 @@
 //! The words every part shares: files, records, codes, outcomes, limits, clocks. Imports nothing of nightdrop.
 
+pub mod answer;
 pub mod clock;
 pub mod code;
 pub mod column;
@@ -17,9 +18,10 @@ pub mod retention;
 pub mod retry;
 pub mod service;
 
+pub use answer::{AnswerFile, Answers};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::Code;
-pub use column::{Answer, Cells, Columns, Request, View};
+pub use column::{Cells, Columns, Field, RECORD_REF_EXPECTED, Request, View};
 pub use control::{BatchKey, Environment, Header};
 pub use file::{Decision, Ends, EnvelopeKind, FileNo, FileRecord, Outbound, State};
 pub use hex::hex;
@@ -31,3 +33,4 @@ pub use refusal::Refusal;
 pub use retention::Retention;
 pub use retry::Retry;
 pub use service::ServiceName;
+pub(crate) use service::registry;

@@ -1,10 +1,21 @@
-//! The five record services by name. Reference data names all of them from the start.
+//! The record services by name, and the registry: what must know all of them is made from it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// The registry: a line a service, its name and its folder. What it must have in [`crate::services`] and in every store stands
+/// where this is taken.
+macro_rules! registry {
+    ($take:ident) => {
+        $take! {
+            PaymentCards in payment_cards;
+        }
+    };
+}
+pub(crate) use registry;
 
 /// A record service, as it is written in configuration, control records and reference data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

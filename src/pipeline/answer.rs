@@ -11,7 +11,8 @@ use crate::model::{Decision, FileNo, FileRecord, Outbound, State, Tally, explain
 use crate::open::Recipient;
 use crate::parse::Format;
 use crate::report::{Balance, Book, Outbox, Seal, Words, ack, summary};
-use crate::services::definition;
+use crate::services::{Answering, definition};
+use crate::vault::IssuerKeys;
 
 use super::patience::{Trouble, blocking};
 use super::reply::ReplySeal;
@@ -59,7 +60,8 @@ pub(super) async fn write_reports(site: &Site, issuer: &Issuer, no: FileNo, firs
         vec![Outbound { name: ack::name(&record.stem), content_sha256: ack_hash.clone(), sha256: ack_hash }];
 
     let seal = reply_key.clone().map(ReplySeal);
-    let reading = Reading { ledger: Arc::clone(&site.ledger), chunks: standing.chunks, seal };
+    let keys = Arc::clone(&issuer.keys);
+    let reading = Reading { ledger: Arc::clone(&site.ledger), chunks: standing.chunks, seal, keys };
     let (outbox, rows_of, tally) = (issuer.outbox.clone(), record.clone(), standing.tally);
     let runtime = Handle::current();
     let balance = blocking(move || reading.write(&runtime, &outbox, &rows_of, &settings, tally)).await?;
@@ -107,6 +109,7 @@ struct Reading {
     ledger: Arc<dyn Ledger>,
     chunks: u64,
     seal: Option<ReplySeal>,
+    keys: Arc<IssuerKeys>,
 }
 
 impl Reading {
@@ -121,7 +124,15 @@ impl Reading {
         let service = definition(settings.service)
             .ok_or_else(|| Trouble::Hold(format!("this version does not serve {}", settings.service)))?;
         let seal = self.seal.as_ref().map(|seal| -> &dyn Seal { seal });
-        let mut book = Book::begin(outbox, record, service.view, WORDS, seal, settings.format != Format::Csv)?;
+        let answers = (service.answers)(&Answering {
+            file: record,
+            requests: settings.format != Format::Csv,
+            d1_batch: false,
+            sealed: seal.is_some(),
+            keys: &self.keys,
+            seal_sensitive: None,
+        });
+        let mut book = Book::begin(outbox, record, service.view, WORDS, seal, answers)?;
         for from in (0..self.chunks).step_by(usize::try_from(CHUNKS_A_READ).unwrap_or(1)) {
             for row in runtime.block_on(self.ledger.rows(record.no, from, CHUNKS_A_READ))? {
                 book.row(&row)?;

@@ -23,7 +23,7 @@ use crate::open::{self, Opened};
 use crate::parse::Proven;
 use crate::register::{self, Ended, Job, Stop, Watch};
 use crate::services::ORDINAL_BITS;
-use crate::services::reference::AccountRanges;
+use crate::services::reference::{AccountRanges, CardProducts};
 use crate::vault::Nonces;
 
 use super::grounds::{self, Accepted};
@@ -50,6 +50,8 @@ pub struct DryRun<'a> {
     pub limits: &'a Limits,
     /// Account ranges.
     pub ranges: &'a AccountRanges,
+    /// Card products.
+    pub products: &'a CardProducts,
     /// Records in a chunk.
     pub chunk_records: usize,
     /// How much goes on at once.
@@ -231,7 +233,10 @@ impl DryRun<'_> {
             content_digest: &proven.content_digest,
             keys: &self.issuer.keys,
             ranges: self.ranges,
+            products: self.products,
             currencies: self.issuer.currencies.as_deref(),
+            unseal: None,
+            answers_sealed: self.issuer.reply_key.is_some(),
         }
         .judge();
         let changed = |error: &dyn std::error::Error| CannotForesee(format!("the file does not open again: {error}"));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::ledger::{Candidate, Decided, SequenceRule};
 use crate::model::{Code, FileNo, Header, Refusal, Timestamp};
-use crate::services::reference::AccountRanges;
-use crate::services::{Definition, Judge};
+use crate::services::reference::{AccountRanges, CardProducts};
+use crate::services::{Definition, Judge, Unseal};
 use crate::vault::IssuerKeys;
 
 /// A proven file that is not accepted.
@@ -86,7 +86,10 @@ pub(super) struct Accepted<'a> {
     pub(super) content_digest: &'a [u8; 32],
     pub(super) keys: &'a Arc<IssuerKeys>,
     pub(super) ranges: &'a AccountRanges,
+    pub(super) products: &'a CardProducts,
     pub(super) currencies: Option<&'a [String]>,
+    pub(super) unseal: Option<Unseal>,
+    pub(super) answers_sealed: bool,
 }
 
 impl Accepted<'_> {
@@ -105,10 +108,14 @@ impl Accepted<'_> {
         Judge {
             service: self.service,
             file: self.no,
+            received_at: self.received_at,
             keys: Arc::clone(self.keys),
             ids: self.keys.id_maker(&scope, created.0),
             ranges: self.ranges.for_issuer(self.issuer, service),
+            products: self.products.for_issuer(self.issuer),
             currencies: self.currencies.map(Into::into),
+            unseal: self.unseal.clone(),
+            answers_sealed: self.answers_sealed,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::parse::{Controls, Format};
 use crate::register::{self, Stop};
 use crate::report::Outbox;
 use crate::services::Definition;
-use crate::services::reference::AccountRanges;
+use crate::services::reference::{AccountRanges, CardProducts};
 use crate::vault::IssuerKeys;
 
 use super::again::Doors;
@@ -66,6 +66,8 @@ pub struct Setup {
     pub ranges_digest: [u8; 32],
     /// How long what is no longer needed is kept.
     pub retention: Retention,
+    /// Card products; none where none are configured.
+    pub products: Arc<CardProducts>,
     /// The version of the card products, where there are any.
     pub products_digest: Option<[u8; 32]>,
     /// How inbound directories are looked at.
@@ -185,6 +187,8 @@ pub(super) struct Settings {
     pub(super) currencies: Option<Vec<String>>,
     pub(super) reply_key: Option<String>,
     pub(super) ranges_digest: [u8; 32],
+    #[serde(default)]
+    pub(super) products_digest: Option<[u8; 32]>,
     pub(super) key_epoch: u32,
     pub(super) report_version: u32,
     pub(super) contact: Option<String>,

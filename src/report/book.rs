@@ -1,13 +1,13 @@
-//! Recon, errors and response of one file, written in one pass over its rows and put in their places only if the sums agree.
+//! Recon, errors and the service's own answers of one file, written in one pass over its rows and put in their places only if the sums agree.
 
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::model::{Code, FileRecord, Outcome, RecordRow, Tally, View};
+use crate::model::{AnswerFile, Code, FileRecord, Outcome, RecordRow, Tally, View};
 
 use super::errors::Errors;
+use super::extra::Extra;
 use super::recon::Recon;
-use super::response::Response;
 use super::sheet::Sheet;
 use super::{Outbound, Outbox, ReportError, Seal, Words};
 
@@ -20,8 +20,7 @@ pub struct Book<'a> {
     seal: Option<&'a dyn Seal>,
     recon: Recon<'a>,
     errors: Option<Errors<'a>>,
-    /// For files that came as requests.
-    response: Option<Response<'a>>,
+    extras: Vec<Extra<'a>>,
     counted: Tally,
     codes: BTreeMap<Code, u64>,
     /// A row was lost on the way: whatever comes after, neither file may be shown.
@@ -36,7 +35,7 @@ pub enum Balance {
     Balanced {
         /// How many records each code stands on.
         codes: BTreeMap<Code, u64>,
-        /// Recon, then errors if any record was rejected, then the response if there is one.
+        /// Recon, then errors if any record was rejected, then the service's own answers.
         outbound: Vec<Outbound>,
     },
     /// They do not. Nothing was put anywhere: the file is to be held, and an operator called.
@@ -47,20 +46,17 @@ pub enum Balance {
 }
 
 impl<'a> Book<'a> {
-    /// Begins the files of `record`, sealed where `seal` is given; a response where it came as `requests`.
+    /// Begins the files of `record`, with what its service answers beside recon and errors; sealed where `seal` is given.
     pub fn begin(
         outbox: &'a Outbox,
         record: &FileRecord,
         view: View,
         words: Words,
         seal: Option<&'a dyn Seal>,
-        requests: bool,
+        answers: Vec<AnswerFile>,
     ) -> Result<Self, ReportError> {
-        let response = if requests {
-            Some(Response::begin(Sheet::begin(outbox, &Response::name(&record.stem), seal)?, view))
-        } else {
-            None
-        };
+        let extras = answers.into_iter().map(|file| Extra::begin(outbox, &record.stem, file, seal));
+        let extras = extras.collect::<Result<_, _>>()?;
         let sheet = Sheet::begin(outbox, &Recon::name(&record.stem), seal)?;
         Ok(Self {
             outbox,
@@ -70,7 +66,7 @@ impl<'a> Book<'a> {
             seal,
             recon: Recon::begin(sheet, record, view)?,
             errors: None,
-            response,
+            extras,
             counted: Tally::default(),
             codes: BTreeMap::new(),
             broken: false,
@@ -101,9 +97,9 @@ impl<'a> Book<'a> {
         // All are whole before any is shown.
         let recon = self.recon.finish(&self.counted)?;
         let errors = self.errors.map(Errors::finish).transpose()?;
-        let response = self.response.map(Response::finish).transpose()?;
+        let extras = self.extras.into_iter().map(Extra::finish).collect::<Result<Vec<_>, _>>()?;
         let mut outbound = vec![recon.commit()?];
-        for more in [errors, response].into_iter().flatten() {
+        for more in errors.into_iter().chain(extras) {
             outbound.push(more.commit()?);
         }
         Ok(Balance::Balanced { codes: self.codes, outbound })
@@ -111,8 +107,8 @@ impl<'a> Book<'a> {
 
     fn write(&mut self, row: &RecordRow) -> Result<(), ReportError> {
         self.recon.row(row)?;
-        if let Some(response) = &mut self.response {
-            response.row(row)?;
+        for extra in &mut self.extras {
+            extra.row(row)?;
         }
         if row.outcome == Outcome::Rejected { self.errors()?.rows(row) } else { Ok(()) }
     }

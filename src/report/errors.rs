@@ -32,19 +32,19 @@ impl<'a> Errors<'a> {
         let Self { sheet, view, words, said } = self;
         for &Failure { field, code } in &row.failures {
             // Failure::WHOLE lies beyond every service's columns.
-            let name = view.field_names.get(usize::from(field)).copied();
+            let field_of = view.field(field);
             let saying = said.entry((field, code)).or_insert_with(|| {
                 let mut cells = Vec::new();
                 Line::new(&mut cells)
                     .text((words.owner)(code))
-                    .text(&(words.describe)(code, view.service, name))
+                    .text(&(words.describe)(code, view.service, field_of))
                     .text((words.remedy)(code));
                 cells
             });
             sheet.line(|line| {
                 line.number(row.line)
                     .text(&row.record_ref)
-                    .word(name.unwrap_or_default().as_bytes())
+                    .word(field_of.map_or("", |field| field.name).as_bytes())
                     .word(code.as_str().as_bytes())
                     .word(recoverable(Some(code)))
                     .masked(row.masked)

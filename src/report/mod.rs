@@ -1,4 +1,4 @@
-//! Writes what goes out: ack, recon, errors, response, summary. Each is a pure function of the ledger's rows, so that any node can
+//! Writes what goes out: ack, recon, errors, the service's own answers, summary. Each is a pure function of the ledger's rows, so that any node can
 //! make it again, and each reaches its place whole or not at all.
 //!
 //! Nothing here reads the inbound file, a clock or a card number, and no plaintext of a sealed file touches the disk.
@@ -6,7 +6,7 @@
 //! ```text
 //! rows ──> Book ──> recon    ──> [Seal] ──> Draft ──> Outbox
 //!               ├─> errors   ──> [Seal] ──> Draft ──> Outbox
-//!               └─> response ──> [Seal] ──> Draft ──> Outbox
+//!               └─> answers  ──> [Seal] ──> Draft ──> Outbox
 //! file ──> ack, summary ──────────────────> Draft ──> Outbox
 //! ```
 
@@ -16,17 +16,17 @@ mod book;
 mod cells;
 mod error;
 mod errors;
+mod extra;
 mod hash;
 mod outbox;
 mod recon;
-mod response;
 mod seal;
 mod sheet;
 pub mod summary;
 
 use serde::Serialize;
 
-use crate::model::{Code, Outbound, ServiceName};
+use crate::model::{Code, Field, Outbound, ServiceName};
 
 pub use aged::{AgedOut, names_of};
 pub use book::{Balance, Book};
@@ -41,7 +41,7 @@ const CONTRACT_VERSION: u8 = 1;
 #[derive(Clone, Copy, Debug)]
 pub struct Words {
     /// What was found and what is expected, one sentence; names the field where there is one.
-    pub describe: fn(Code, ServiceName, Option<&str>) -> String,
+    pub describe: fn(Code, ServiceName, Option<Field>) -> String,
     /// What to do about it.
     pub remedy: fn(Code) -> &'static str,
     /// Who does it: `sender` or `operator`.

@@ -1,7 +1,7 @@
 //! A file of lines on its way out: lines into a buffer, the buffer hashed, sealed where the issuer wants it so, and drafted.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::Sha256;
 
@@ -53,6 +53,11 @@ impl<'a> Sheet<'a> {
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), ReportError> {
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= BUFFER_BYTES { self.pour() } else { Ok(()) }
+    }
+
+    /// Where it is written.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The hex SHA-256 of every byte so far.

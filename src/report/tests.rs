@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::model::{
-    Answer, Cells, Decision, EnvelopeKind, Environment, Failure, FileNo, FileRecord, Header, Masked, Outcome, Place,
-    RecordRow, State, Tally, Timestamp, View,
+    Cells, Decision, EnvelopeKind, Environment, Failure, FileNo, FileRecord, Header, Masked, Outcome, Place, RecordRow,
+    State, Tally, Timestamp, View,
 };
+use crate::services::{Answer, PerRequest};
 
 mod letters;
 
@@ -18,15 +19,22 @@ const VIEW: View = View {
     service: ServiceName::PaymentCards,
     recon_columns: &["payment_card_id", "status"],
     field_names: &["record_ref", "action", "pan", "card_base_currency"],
+    expected: &[],
     own_cells,
-    answer: |row| match row.failures.first() {
-        Some(failure) if failure.code == Code::RequestSize => Answer::Request(b"\"refused\"".to_vec()),
-        _ => Answer::Record(format!("\"{}\"", row.record_ref).into_bytes()),
-    },
 };
 
+/// Answers each record with its reference, and a refused request with one word.
+fn answer(row: &RecordRow) -> Answer {
+    match row.failures.first() {
+        Some(failure) if failure.code == Code::RequestSize => Answer::Request(b"\"refused\"".to_vec()),
+        _ => Answer::Record(format!("\"{}\"", row.record_ref).into_bytes()),
+    }
+}
+
 const WORDS: Words = Words {
-    describe: |code, service, field| format!("{service}: {} broke {code}, as \"expected\".", field.unwrap_or("record")),
+    describe: |code, service, field| {
+        format!("{service}: {} broke {code}, as \"expected\".", field.map_or("record", |field| field.name))
+    },
     remedy: |code| if code == Code::BinUnsupported { "=Ask, then resend" } else { "Mend and resend" },
     owner: |code| if code == Code::BinUnsupported { "operator" } else { "sender" },
 };
@@ -131,7 +139,7 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 /// Writes the book of `rows`, which balances.
 fn balanced(dir: &Path, file: &FileRecord, rows: &[RecordRow], seal: Option<&dyn Seal>) -> Vec<Outbound> {
     let outbox = Outbox::new(dir);
-    let mut book = Book::begin(&outbox, file, VIEW, WORDS, seal, false).unwrap();
+    let mut book = Book::begin(&outbox, file, VIEW, WORDS, seal, Vec::new()).unwrap();
     rows.iter().for_each(|row| book.row(row).unwrap());
     match book.finish(&tally(rows), rows.len() as u64).unwrap() {
         Balance::Balanced { outbound, .. } => outbound,
@@ -210,7 +218,7 @@ fn a_book_counts_the_codes_that_records_stand_on() {
     let dir = tempfile::tempdir().unwrap();
     let outbox = Outbox::new(dir.path());
     let rows = rows();
-    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None, false).unwrap();
+    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None, Vec::new()).unwrap();
     rows.iter().for_each(|row| book.row(row).unwrap());
     let Balance::Balanced { codes, .. } = book.finish(&tally(&rows), 6).unwrap() else { panic!("unbalanced") };
     let expected = [(Code::FieldInvalid, 2), (Code::BinUnsupported, 1), (Code::AlreadyRegistered, 1)];
@@ -235,7 +243,7 @@ fn a_book_that_does_not_balance_shows_nothing() {
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join("ACME_PAYCARDS_20261120_1.recon.csv"), "from before").unwrap();
             let outbox = Outbox::new(dir.path());
-            let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, seal, false).unwrap();
+            let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, seal, Vec::new()).unwrap();
             given.iter().for_each(|row| book.row(row).unwrap());
             let balance = book.finish(&expected, records).unwrap();
             assert_eq!(balance, Balance::Unbalanced { counted: tally(given) });
@@ -334,7 +342,7 @@ fn sealed_files_hold_the_same_content_and_no_plaintext_touches_the_disk() {
 
     let hex = Hex { fail_after: usize::MAX };
     let outbox = Outbox::new(sealed.path());
-    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, Some(&hex), false).unwrap();
+    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, Some(&hex), Vec::new()).unwrap();
     rows.iter().for_each(|row| book.row(row).unwrap());
     let midway = contents(sealed.path());
     assert_eq!(midway.len(), 2);
@@ -368,7 +376,7 @@ fn after_a_failed_write_nothing_can_be_committed() {
     let outbox = Outbox::new(dir.path());
     let rows = vec![row(3, "r-1", Outcome::Registered, &[], "", ""); 20_000];
     let hex = Hex { fail_after: 100_000 };
-    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, Some(&hex), false).unwrap();
+    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, Some(&hex), Vec::new()).unwrap();
     let failed: Vec<ReportError> = rows.iter().filter_map(|row| book.row(row).err()).collect();
     assert_eq!(failed.len(), 1);
     assert!(matches!(&failed[0], ReportError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull));
@@ -384,7 +392,7 @@ fn a_row_that_the_errors_file_lacks_is_not_made_up_for_by_later_ones() {
     fs::create_dir(&out).unwrap();
     let outbox = Outbox::new(&out);
     let rows = vec![row(3, "r", Outcome::Rejected, &[(2, Code::PanLuhn)], "", ""); 2];
-    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None, false).unwrap();
+    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None, Vec::new()).unwrap();
     fs::rename(&out, &away).unwrap();
     book.row(&rows[0]).unwrap_err();
     fs::rename(&away, &out).unwrap();
@@ -411,7 +419,7 @@ fn a_response_answers_request_by_request() {
         placed("f", Place::First),
         placed("g", Place::Object),
     ];
-    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None, true).unwrap();
+    let mut book = Book::begin(&outbox, &file(), VIEW, WORDS, None, vec![PerRequest::file(answer)]).unwrap();
     let mut tally = Tally::default();
     for row in &rows {
         tally.count(row.outcome);

@@ -22,7 +22,7 @@ use super::{Bench, Whose, open_keys};
 /// With an empty register and keys that are thrown away.
 pub(super) fn bench(kit: &Kit, feed: Option<&str>, surroundings: &Surroundings) -> Result<Bench, Unfit> {
     let limits: Limits = kit.limits.clone();
-    let ranges = Arc::clone(Reference::read(&kit.reference)?.ranges());
+    let reference = Reference::read(&kit.reference)?;
     let random = entropy().map_err(|error| Unfit::failure(error.to_string()))?;
     let kek =
         KeyEncryptionKey::from_hex(hex(&*random).as_bytes()).map_err(|error| Unfit::failure(error.to_string()))?;
@@ -47,7 +47,8 @@ pub(super) fn bench(kit: &Kit, feed: Option<&str>, surroundings: &Surroundings) 
     Ok(Bench {
         issuers,
         limits,
-        ranges,
+        ranges: Arc::clone(reference.ranges()),
+        products: Arc::clone(reference.products()),
         chunk_records: kit.daemon.chunk_records,
         register: register_options(&kit.daemon),
         ledger: None,

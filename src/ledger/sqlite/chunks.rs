@@ -5,10 +5,10 @@ use sqlx::Row;
 
 use crate::ledger::{Group, LedgerError};
 use crate::model::{Failure, FileNo, Masked, Outcome, Place, RecordRow, Tally};
-use crate::services::{Effects, ORDINAL_BITS, PreparedChunk};
+use crate::services::{ORDINAL_BITS, PreparedChunk};
 
 use super::files::{one_step, stored};
-use super::{SqliteLedger, Write, payment_cards};
+use super::{SqliteLedger, Write, services};
 
 /// The form of the outcomes in a chunk row: postcard of `Vec<RecordRow>`.
 const VERSION: i64 = 2;
@@ -65,10 +65,7 @@ impl SqliteLedger {
         let (Some(first), false) = (chunks.first().map(|chunk| chunk.index), chunks.is_empty()) else { return Ok(()) };
         let mut write = self.begin().await?;
         let issuer = self.issuer(&mut write, issuer).await?;
-        // A match, so that the next service is an arm here.
-        match chunks[0].effects {
-            Effects::PaymentCards(_) => payment_cards::apply(&mut write, no, issuer, chunks).await?,
-        }
+        services::apply(&mut write, no, issuer, chunks).await?;
         let mut tally = Tally::default();
         chunks.iter().flat_map(|chunk| &chunk.rows).for_each(|row| tally.count(row.outcome));
         insert_chunks(&mut write, no, chunks).await?;

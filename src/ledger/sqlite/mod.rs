@@ -15,8 +15,10 @@ mod payment_cards;
 mod reads;
 mod retention;
 mod rows;
+mod services;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -30,7 +32,7 @@ use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::model::{FileNo, FileRecord, Outbound, RecordRow, State, Timestamp};
-use crate::services::payment_cards::{Ask, Register};
+use crate::services::{PreparedChunk, Register};
 use crate::vault::{CHECK_BYTES, KeyPurpose, WrappedKey};
 
 use super::{
@@ -242,11 +244,16 @@ impl Ledger for SqliteLedger {
         self.foresee_file(candidate).await
     }
 
-    async fn payment_cards(&self, issuer: &str, asks: &[&Ask]) -> Result<Register, LedgerError> {
+    async fn touched(
+        &self,
+        no: FileNo,
+        issuer: &str,
+        chunks: &[PreparedChunk],
+    ) -> Result<Option<Register>, LedgerError> {
         let mut reader = self.readers.acquire().await?;
         match self.issuer_if_known(&mut reader, issuer).await? {
-            Some(issuer) => payment_cards::read(&mut reader, issuer, asks.iter().copied()).await,
-            None => Ok(Register::default()),
+            Some(issuer) => services::read(&mut reader, no, issuer, chunks).await,
+            None => Ok(None),
         }
     }
 

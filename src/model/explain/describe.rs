@@ -1,42 +1,38 @@
 //! The sentence of a row of the errors file: which field, what was found, what is expected.
 
-use super::{Code, ServiceName, words};
+use super::{Code, words};
+use crate::model::{Field, ServiceName};
 
-/// One plain English sentence for a row of the errors file. `field` is the column's name, where there is one.
-pub fn describe(code: Code, service: ServiceName, field: Option<&str>) -> String {
+/// One plain English sentence for a row of the errors file. `field` is the column, where it is one.
+pub fn describe(code: Code, service: ServiceName, field: Option<Field>) -> String {
     let it = match field {
-        Some(field) if !field.is_empty() => format!("The field {field}"),
+        Some(field) if !field.name.is_empty() => format!("The field {}", field.name),
         _ => "The record".to_owned(),
     };
-    let pan = match service {
-        ServiceName::PaymentCards => "exactly 16 digits",
-        _ => "11 to 19 digits",
-    };
+    let expected = field.map(|field| field.expected).filter(|expected| !expected.is_empty());
+    let pan = expected.unwrap_or("a PAN of digits alone");
     match code {
-        Code::FieldMissing => match expected(service, field) {
+        Code::FieldMissing => match expected {
             Some(expected) => format!("{it} is empty; expected is {expected}."),
-            None if field.is_some_and(|field| !field.is_empty()) => format!("{it} is empty; expected is a value."),
+            None if field.is_some() => format!("{it} is empty; expected is a value."),
             None => "A field that the record needs is empty; expected is a value.".to_owned(),
         },
-        Code::FieldInvalid => match (expected(service, field), field) {
-            (_, Some("pan" | "card_base_currency")) if service == ServiceName::PaymentCards => {
-                format!("{it} holds a value; expected is an empty one with the action DELETE.")
+        Code::FieldInvalid => match field.map(|field| field.allowed) {
+            Some(allowed) if !allowed.is_empty() => {
+                format!("{it} has a value that is not allowed there; expected is {allowed}.")
             }
-            (Some(expected), _) => format!("{it} has a value that is not allowed there; expected is {expected}."),
-            (None, _) => {
-                format!("{it} has a value that is not allowed there; expected is one of the form agreed for it.")
-            }
+            _ => format!("{it} has a value that is not allowed there; expected is one of the form agreed for it."),
         },
         Code::RecordCryptoError => {
             format!("{it} could not be decrypted; expected is a card sealed for the current public key.")
         }
         Code::PanMangled => {
-            format!("{it} is in scientific notation, as a spreadsheet writes it; expected is a PAN of {pan}.")
+            format!("{it} is in scientific notation, as a spreadsheet writes it; expected is {pan}.")
         }
-        Code::PanFormat => format!("{it} holds something other than digits; expected is a PAN of {pan}."),
-        Code::PanLength => format!("{it} has too few or too many digits; expected is a PAN of {pan}."),
+        Code::PanFormat => format!("{it} holds something other than digits; expected is {pan}."),
+        Code::PanLength => format!("{it} has too few or too many digits; expected is {pan}."),
         Code::PanLuhn => {
-            format!("{it} has a check digit that does not fit the others; expected is a PAN of {pan} that passes Luhn.")
+            format!("{it} has a check digit that does not fit the others; expected is {pan} that passes Luhn.")
         }
         Code::BinUnsupported => {
             format!("{it} lies in none of the issuer's account ranges for {service}; expected is a PAN inside one.")
@@ -117,51 +113,10 @@ pub fn describe(code: Code, service: ServiceName, field: Option<&str>) -> String
         | Code::SequenceGap
         | Code::SequenceOld
         | Code::Poisoned => match field {
-            Some(field) if !field.is_empty() => format!("The field {field}: {}", lower_first(words(code).meaning)),
+            Some(field) => format!("The field {}: {}", field.name, lower_first(words(code).meaning)),
             _ => words(code).meaning.to_owned(),
         },
     }
-}
-
-/// What a field must be, to follow "expected is".
-fn expected(service: ServiceName, field: Option<&str>) -> Option<&'static str> {
-    use ServiceName::{CardContracts, Cards, ClickToPay, PanLists, PaymentCards};
-    Some(match (service, field?) {
-        (_, "record_ref") => {
-            "a reference of 1 to 100 of the characters A-Z a-z 0-9 _ . : - that does not begin with a dash and holds no \
-             card number"
-        }
-        (PaymentCards, "pan") => "a PAN of exactly 16 digits",
-        (_, "pan") => "a PAN of 11 to 19 digits",
-        (PaymentCards, "action") => "REGISTER or DELETE",
-        (PaymentCards, "card_base_currency") => "a code of three letters of ISO 4217, such as EUR",
-        (PaymentCards, "payment_card_id") => {
-            "with the action DELETE the UUID that was given out for the card, and otherwise an empty one"
-        }
-        (PanLists, "operation") => "REGISTER or DEREGISTER",
-        (PanLists, "pan_list_id") => "the 18 digits of a list's id, and not beside pan_list_name",
-        (PanLists, "pan_list_name") => "1 to 64 letters, digits, spaces or dashes, and not beside pan_list_id",
-        (PanLists, "account_range_low" | "account_range_high") => "a bound of 11 to 19 digits",
-        (Cards, "action") => "REGISTER, TOKENIZED, ORDERED or DELETE",
-        (Cards, "event_status") => "with the action TOKENIZED the event's status, and otherwise an empty one",
-        (Cards, "card_id") => "an id of 1 to 48 of the characters A-Z a-z 0-9 _ -",
-        (Cards | CardContracts, "card_product_id") => "an id of 1 to 48 of the characters A-Z a-z 0-9 _ -",
-        (Cards, "consumer_id") => "an id of 1 to 64 of the characters A-Z a-z 0-9 _ -",
-        (Cards, "state") => "ACTIVE or INACTIVE",
-        (Cards, "card") => "a card sealed as a compact JWE",
-        (Cards | CardContracts, "expiry") => "an expiry as MMYY",
-        (CardContracts | ClickToPay, "card_contract_id") => "an id of 1 to 64 of the characters A-Z a-z 0-9 _ -",
-        (CardContracts, "status") => "ACTIVE, INACTIVE, BLOCKED or CLOSED",
-        (ClickToPay, "src_client_id") => "a UUID",
-        (ClickToPay, "service_id") => "an id of 1 to 255 of the characters A-Z a-z 0-9 # _ -",
-        (ClickToPay, "email") => "an e-mail address",
-        (ClickToPay, "phone_country") => "a calling code in digits alone, together with phone",
-        (ClickToPay, "phone") => "a telephone number in digits alone, together with phone_country",
-        (ClickToPay, "locale") => "a language tag of BCP 47, such as de-AT",
-        (ClickToPay, "country" | "address_country") => "a country code of two letters of ISO 3166",
-        (ClickToPay, "accepted_at") => "a time of RFC 3339, such as 2026-11-20T01:30:00Z",
-        _ => return None,
-    })
 }
 
 fn lower_first(sentence: &str) -> String {

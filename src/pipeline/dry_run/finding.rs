@@ -77,12 +77,12 @@ impl Finding {
 
     pub(super) fn of_record(row: &RecordRow, failure: Failure, view: View, excerpt: Option<Excerpt>) -> Self {
         // Failure::WHOLE lies beyond every service's columns.
-        let field = view.field_names.get(usize::from(failure.field)).copied();
+        let field = view.field(failure.field);
         Self {
             level: Level::Error,
             code: Some(failure.code),
             line: Some(row.line),
-            field,
+            field: field.map(|field| field.name),
             record_ref: row.record_ref.clone(),
             description: describe(failure.code, view.service, field),
             remedy: remedy(failure.code),

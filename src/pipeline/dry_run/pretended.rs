@@ -10,8 +10,7 @@ use crate::ledger::{Group, Ledger, LedgerError};
 use crate::model::{Code, FileNo, Outcome, RecordRow, Tally, View};
 use crate::parse::{Format, Layout, Spans};
 use crate::register::{Destination, Stop};
-use crate::services::PreparedChunk;
-use crate::services::payment_cards::{Ask, Overlay, Place, Register, asks, settle_all};
+use crate::services::{Memory, PreparedChunk, Register};
 use crate::vault::IdMaker;
 
 use super::excerpt::{Excerpt, Lines};
@@ -19,6 +18,7 @@ use super::{CannotForesee, Finding, Findings};
 
 pub(super) struct Pretended<'a> {
     ledger: Option<Arc<dyn Ledger>>,
+    file: FileNo,
     issuer: &'a str,
     view: View,
     layout: Arc<Layout>,
@@ -28,7 +28,7 @@ pub(super) struct Pretended<'a> {
 
 /// What the groups so far have come to.
 struct State<'a> {
-    overlay: Overlay,
+    memory: Memory,
     chunks: u64,
     tally: Tally,
     codes: BTreeMap<Code, u64>,
@@ -48,7 +48,7 @@ impl<'a> Pretended<'a> {
         stop: Stop,
     ) -> Self {
         let state = State {
-            overlay: Overlay::new(file, ids),
+            memory: Memory::new(view.service, file, ids),
             chunks: 0,
             tally: Tally::default(),
             codes: BTreeMap::new(),
@@ -57,7 +57,7 @@ impl<'a> Pretended<'a> {
             findings,
             failed: None,
         };
-        Self { ledger, issuer, view, layout, stop, state: Mutex::new(state) }
+        Self { ledger, file, issuer, view, layout, stop, state: Mutex::new(state) }
     }
 
     /// The tally, once all chunks have come.
@@ -67,14 +67,14 @@ impl<'a> Pretended<'a> {
     }
 
     /// Decides what depends on the register.
-    async fn decide(&self, overlay: &mut Overlay, chunks: &mut [PreparedChunk]) -> Result<(), LedgerError> {
-        let (places, asks): (Vec<Place>, Vec<&Ask>) = asks(chunks).into_iter().unzip();
+    async fn decide(&self, memory: &mut Memory, chunks: &mut [PreparedChunk]) -> Result<(), LedgerError> {
         let register = match &self.ledger {
-            Some(ledger) => ledger.payment_cards(self.issuer, &asks).await?,
-            None => Register::default(),
+            Some(ledger) => ledger.touched(self.file, self.issuer, chunks).await?,
+            None => None,
         };
-        let changes = overlay.decide(register, &asks);
-        settle_all(chunks, places.into_iter().zip(changes));
+        if let Some(register) = register.or_else(|| Register::empty(chunks)) {
+            memory.decide(register, chunks);
+        }
         Ok(())
     }
 
@@ -112,7 +112,7 @@ impl Destination for Pretended<'_> {
         if state.failed.is_some() {
             return Ok(());
         }
-        if let Err(error) = self.decide(&mut state.overlay, group.chunks).await {
+        if let Err(error) = self.decide(&mut state.memory, group.chunks).await {
             state.failed = Some(format!("store: {}", super::chain(&error)));
             return Err(error);
         }

@@ -9,7 +9,7 @@ use crate::open::Opened;
 use crate::parse::Proven;
 use crate::register::{self, Ended, Job};
 use crate::services::Judge;
-use crate::services::reference::AccountRanges;
+use crate::services::reference::{AccountRanges, CardProducts};
 use crate::telemetry;
 use crate::vault::Nonces;
 
@@ -119,6 +119,19 @@ impl Story {
                 .map_err(|_| Trouble::Hold("the account ranges kept with the file do not parse".into()))?;
             Arc::new(parsed)
         };
+        let products = if settings.products_digest == setup.products_digest {
+            Arc::clone(&setup.products)
+        } else {
+            match &settings.products_digest {
+                None => Arc::default(),
+                Some(digest) => {
+                    let kept = patiently!(self.site, Ok(site.ledger.reference(digest).await?))?;
+                    let parsed = CardProducts::parse(&kept)
+                        .map_err(|_| Trouble::Hold("the card products kept with the file do not parse".into()))?;
+                    Arc::new(parsed)
+                }
+            }
+        };
         Ok(Accepted {
             no: record.no,
             issuer: &issuer.id,
@@ -128,7 +141,10 @@ impl Story {
             content_digest: digest,
             keys: &issuer.keys,
             ranges: &ranges,
+            products: &products,
             currencies: settings.currencies.as_deref(),
+            unseal: None,
+            answers_sealed: settings.reply_key.is_some(),
         }
         .judge())
     }

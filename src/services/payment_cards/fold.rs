@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 
 use crate::model::{Code, Failure, FileNo, Masked, Outcome, RecordRow};
-use crate::services::{Effects, PreparedChunk};
 use crate::vault::Fingerprint;
 
 use super::{Ask, CardId, NewCard, column, own, packed};
@@ -97,13 +96,13 @@ pub fn fold<'a>(file: FileNo, register: &Register, asks: impl Iterator<Item = &'
                 }
             }
             Ask::Register(new) => {
-                slot(&mut slots, &new.fingerprint);
-                match slots.get_mut(&new.fingerprint) {
+                slot(&mut slots, &new.pan.fingerprint);
+                match slots.get_mut(&new.pan.fingerprint) {
                     Some(Slot { now: Some(card), .. }) => Change::Exists(card.file == file),
                     Some(slot) => {
                         slot.now = Some(Card { id: new.card_id, file });
                         slot.maker = Some(new);
-                        cards.insert(new.card_id, new.fingerprint);
+                        cards.insert(new.card_id, new.pan.fingerprint);
                         Change::Registered(new.card_id)
                     }
                     None => Change::Unknown,
@@ -116,7 +115,7 @@ pub fn fold<'a>(file: FileNo, register: &Register, asks: impl Iterator<Item = &'
                     match slots.get_mut(&fingerprint) {
                         Some(slot) if slot.now.is_some_and(|card| card.id == *id) => {
                             slot.now = None;
-                            let masked = slot.stored.map(|held| held.masked).or(slot.maker.map(|new| new.masked));
+                            let masked = slot.stored.map(|held| held.masked).or(slot.maker.map(|new| new.pan.masked));
                             Change::Deleted(*id, masked.unwrap_or(Masked::NONE))
                         }
                         _ => Change::Unknown,
@@ -134,7 +133,7 @@ fn difference<'a>(slots: impl Iterator<Item = Slot<'a>>) -> Difference {
         match (slot.stored, slot.now) {
             (None, Some(card)) => {
                 if let Some(maker) = slot.maker {
-                    write.added.push((maker.pan_id, card.id));
+                    write.added.push((maker.pan.pan_id, card.id));
                     write.vaulted.push(maker.clone());
                 }
             }
@@ -153,7 +152,7 @@ fn difference<'a>(slots: impl Iterator<Item = Slot<'a>>) -> Difference {
             _ => {}
         }
     }
-    write.vaulted.sort_unstable_by_key(|new| new.fingerprint);
+    write.vaulted.sort_unstable_by_key(|new| new.pan.fingerprint);
     write.added.sort_unstable();
     write.attached.sort_unstable();
     write.removed.sort_unstable();
@@ -162,7 +161,7 @@ fn difference<'a>(slots: impl Iterator<Item = Slot<'a>>) -> Difference {
 }
 
 /// Writes what came of an ask into its row. May be called again with another change: a commit that failed is decided anew.
-fn settle(row: &mut RecordRow, change: Change) {
+pub fn settle(row: &mut RecordRow, change: Change) {
     let rejected = |field: u8, code: Code| (code.outcome(), vec![Failure { field, code }], Box::<[u8]>::default());
     let (outcome, failures, own) = match change {
         Change::Registered(id) => (Outcome::Registered, Vec::new(), packed(own::ACTIVE, &id)),
@@ -178,43 +177,22 @@ fn settle(row: &mut RecordRow, change: Change) {
     (row.outcome, row.failures, row.own) = (outcome, failures, own);
 }
 
-/// A record of some chunks: its chunk, its place there.
-pub type Place = (usize, usize);
-
-/// What the records of these chunks ask, in file order.
-pub fn asks(chunks: &[PreparedChunk]) -> Vec<(Place, &Ask)> {
-    chunks
-        .iter()
-        .enumerate()
-        .flat_map(|(chunk, prepared)| {
-            let Effects::PaymentCards(effects) = &prepared.effects;
-            effects.iter().map(move |effect| ((chunk, effect.position), &effect.ask))
-        })
-        .collect()
-}
-
-/// Writes what came of asks into the rows of their records.
-pub fn settle_all(chunks: &mut [PreparedChunk], settled: impl IntoIterator<Item = (Place, Change)>) {
-    for ((chunk, position), change) in settled {
-        if let Some(row) = chunks.get_mut(chunk).and_then(|chunk| chunk.rows.get_mut(position)) {
-            settle(row, change);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::services::NewPan;
 
     fn new(pan: u8, ordinal: u8) -> Ask {
         Ask::Register(Box::new(NewCard {
-            fingerprint: [pan; 16],
-            pan_id: i64::from(ordinal),
-            sealed: [0; 38],
-            epoch: 1,
-            masked: Masked { digits: 16, bin6: 230_377, last4: u16::from(pan) },
+            pan: NewPan {
+                fingerprint: [pan; 16],
+                pan_id: i64::from(ordinal),
+                sealed: [0; 38],
+                epoch: 1,
+                masked: Masked { digits: 16, bin6: 230_377, last4: u16::from(pan) },
+            },
             card_id: [ordinal; 16],
         }))
     }
@@ -222,8 +200,8 @@ mod tests {
     fn applied(register: &Register, write: &Difference, file: FileNo) -> Register {
         let mut after = Register { holdings: register.holdings.clone(), cards: HashMap::new() };
         for new in &write.vaulted {
-            let held = Holding { pan_id: new.pan_id, masked: new.masked, card: None };
-            assert!(after.holdings.insert(new.fingerprint, held).is_none(), "a PAN is stored once");
+            let held = Holding { pan_id: new.pan.pan_id, masked: new.pan.masked, card: None };
+            assert!(after.holdings.insert(new.pan.fingerprint, held).is_none(), "a PAN is stored once");
         }
         for held in after.holdings.values_mut() {
             if write.removed.contains(&held.pan_id) {

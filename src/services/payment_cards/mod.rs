@@ -5,17 +5,17 @@
 //! a call) and `services.md` §1.
 
 mod fold;
-mod overlay;
+mod memory;
 mod response;
 mod rules;
 
-use crate::model::{Cells, Columns, Masked, RecordRow, Request, ServiceName, View};
-use crate::vault::{Fingerprint, SealedPan, uuid_text};
+use crate::model::{Cells, Columns, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View};
+use crate::vault::{Fingerprint, uuid_text};
 
-use super::Definition;
+use super::{Definition, NewPan, PerRequest};
 
-pub use fold::{Card, Change, Difference, Holding, Place, Register, asks, fold, settle_all};
-pub use overlay::Overlay;
+pub use fold::{Card, Change, Difference, Holding, Register, fold, settle};
+pub use memory::Memory;
 
 /// The service, as the pipeline knows it.
 pub const DEFINITION: Definition = Definition {
@@ -24,10 +24,17 @@ pub const DEFINITION: Definition = Definition {
         service: ServiceName::PaymentCards,
         recon_columns: &["payment_card_id", "status"],
         field_names: COLUMNS.names,
+        expected: &[
+            RECORD_REF_EXPECTED,
+            "REGISTER or DELETE",
+            "a PAN of exactly 16 digits|an empty one with the action DELETE",
+            "a code of three letters of ISO 4217, such as EUR|an empty one with the action DELETE",
+            "with the action DELETE the UUID that was given out for the card, and otherwise an empty one",
+        ],
         own_cells,
-        answer: response::answer,
     },
-    answer_schema: response::schema,
+    answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
+    answer_schemas: || vec![("response", response::schema())],
     judge: rules::judge,
 };
 
@@ -77,15 +84,6 @@ pub type CardId = [u8; 16];
 
 /// What a record asks of the register.
 #[derive(Clone)]
-pub struct Effect {
-    /// The record's place in its chunk.
-    pub position: usize,
-    /// What it asks.
-    pub ask: Ask,
-}
-
-/// What can be asked.
-#[derive(Clone)]
 pub enum Ask {
     /// Add a card.
     Register(Box<NewCard>),
@@ -98,16 +96,8 @@ pub enum Ask {
 /// A card to be added, with everything its rows need.
 #[derive(Clone)]
 pub struct NewCard {
-    /// How the issuer finds the PAN again.
-    pub fingerprint: Fingerprint,
-    /// The key of the PAN's row, if this record is the first to bring it.
-    pub pan_id: i64,
-    /// The PAN, sealed for that row.
-    pub sealed: SealedPan,
-    /// The epoch it is sealed under.
-    pub epoch: u32,
-    /// What may be shown of it.
-    pub masked: Masked,
+    /// Its PAN.
+    pub pan: NewPan,
     /// The identifier it gets.
     pub card_id: CardId,
 }
@@ -139,5 +129,34 @@ fn own_cells(row: &RecordRow, cell: &mut Cells<'_>) {
             cell("");
             cell("");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Code;
+    use crate::model::explain::describe;
+
+    #[test]
+    fn says_what_each_field_must_be() {
+        let view = &DEFINITION.view;
+        assert_eq!(view.expected.len(), view.field_names.len());
+        let said = |code, column: u8, expected: &str| {
+            let text = describe(code, view.service, view.field(column));
+            assert!(text.contains(expected), "{text}");
+        };
+        for code in [Code::FieldMissing, Code::PanMangled, Code::PanFormat, Code::PanLength, Code::PanLuhn] {
+            said(code, column::PAN, "expected is a PAN of exactly 16 digits");
+        }
+        for code in [Code::FieldMissing, Code::FieldInvalid] {
+            said(code, column::RECORD_REF, "1 to 100 of the characters A-Z a-z 0-9 _ . : - ");
+            said(code, column::RECORD_REF, "does not begin with a dash and holds no card number");
+            said(code, column::ACTION, "expected is REGISTER or DELETE.");
+            said(code, column::CARD_ID, "with the action DELETE the UUID that was given out");
+        }
+        said(Code::FieldInvalid, column::PAN, "expected is an empty one with the action DELETE.");
+        said(Code::FieldInvalid, column::CURRENCY, "expected is an empty one with the action DELETE.");
+        said(Code::CurrencyInvalid, column::CURRENCY, "three letters of ISO 4217");
     }
 }

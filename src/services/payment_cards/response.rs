@@ -9,7 +9,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::model::{Answer, Code, Failure, RecordRow};
+use crate::model::{Code, Failure, RecordRow};
+use crate::services::Answer;
 use crate::vault::uuid_text;
 
 use super::{CardId, column, own};

@@ -1,14 +1,15 @@
 //! What can be said of a record by itself: format, currency, range.
 
 use crate::model::{Code, Failure, InRequest, Masked, Outcome, Place, RecordRow, currency};
-use crate::services::{Effects, Judge, PreparedChunk, Record, luhn, record_ref_is_valid};
+use crate::services::fields::{self, record_ref_is_valid};
+use crate::services::{Judge, PreparedChunk, Record};
 use crate::vault::{Nonces, Pan};
 
-use super::{Ask, CardId, Effect, NewCard, REQUEST_RECORDS_MAX, column};
+use super::{Ask, CardId, NewCard, REQUEST_RECORDS_MAX, column};
 
 /// Judges one record: its row goes into the chunk, with an effect if it is a candidate.
 pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into: &mut PreparedChunk) {
-    let cell = |index: u8| record.cells.get(usize::from(index)).copied().unwrap_or(b"");
+    let cell = |index: u8| record.cell(index);
     let mut failures = Vec::new();
     let mut fail = |field: u8, code: Code| failures.push(Failure { field, code });
 
@@ -46,16 +47,11 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
                 fail(column::CARD_ID, Code::FieldInvalid);
             }
             if let Some(pan) = pan.filter(|_| failures.is_empty()) {
-                let pan_id = judge.pan_id(record.ordinal);
                 // The rule after the duplicate rule is judged here; the register reports it only if that one passes.
                 let owned = judge.ranges.contains(pan.digits());
                 ask = Some((
                     Ask::Register(Box::new(NewCard {
-                        fingerprint: judge.keys.fingerprint(&pan),
-                        pan_id,
-                        sealed: judge.keys.seal(&pan, pan_id, nonces),
-                        epoch: judge.keys.epoch(),
-                        masked,
+                        pan: judge.new_pan(&pan, record.ordinal, nonces),
                         card_id: judge.ids.uuid(record.ordinal),
                     })),
                     owned,
@@ -77,25 +73,13 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
         _ => fail(column::ACTION, Code::FieldInvalid),
     }
 
-    let position = into.rows.len();
-    if let Some((ask, owned)) = ask {
-        let Effects::PaymentCards(effects) = &mut into.effects;
-        if owned {
-            effects.push(Effect { position, ask });
-        } else if let Ask::Register(card) = ask {
-            // A PAN outside the ranges can still be a card that is registered already (a range given up since); its duplicate comes first.
-            effects.push(Effect { position, ask: Ask::Lookup(card.fingerprint) });
-        }
+    match ask {
+        Some((ask, true)) => into.ask(ask),
+        // A PAN outside the ranges can still be a card that is registered already (a range given up since); its duplicate comes first.
+        Some((Ask::Register(card), false)) => into.ask(Ask::Lookup(card.pan.fingerprint)),
+        _ => {}
     }
-    into.rows.push(RecordRow {
-        line: record.line,
-        record_ref: record_ref.into(),
-        outcome: Outcome::Rejected,
-        failures,
-        masked,
-        own: Box::default(),
-        place: Place::of(record.request),
-    });
+    into.rows.push(record.row(record_ref, failures, masked));
 }
 
 /// A request of a size that the API does not take: nothing else is said of its records.
@@ -113,32 +97,8 @@ fn of_refused_request(line: u64, request: InRequest, record_ref: &str, digits: &
     }
 }
 
-/// One code for a PAN: the first of FIELD_MISSING, PAN_MANGLED, PAN_FORMAT, PAN_LENGTH, PAN_LUHN.
 fn pan(text: &[u8]) -> Result<Pan, Code> {
-    if text.is_empty() {
-        Err(Code::FieldMissing)
-    } else if !text.iter().all(u8::is_ascii_digit) {
-        Err(if mangled(text) { Code::PanMangled } else { Code::PanFormat })
-    } else if text.len() != 16 {
-        Err(Code::PanLength)
-    } else if !luhn(text) {
-        Err(Code::PanLuhn)
-    } else {
-        Pan::new(text).ok_or(Code::PanLength)
-    }
-}
-
-/// A spreadsheet's scientific notation: `5.23E+15`, `5,23e15`, `5E+15`.
-fn mangled(text: &[u8]) -> bool {
-    let Some(at) = text.iter().position(|byte| byte.eq_ignore_ascii_case(&b'e')) else { return false };
-    let (mantissa, exponent) = (&text[..at], &text[at + 1..]);
-    let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
-    let exponent = exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
-    let mantissa_fits = match mantissa.iter().position(|byte| matches!(byte, b'.' | b',')) {
-        Some(point) => digits(&mantissa[..point]) && (mantissa.len() == point + 1 || digits(&mantissa[point + 1..])),
-        None => digits(mantissa),
-    };
-    mantissa_fits && digits(exponent)
+    fields::pan(text, 16..=16)
 }
 
 /// Three letters in any case, an active ISO 4217 code, and one that the issuer allows.
@@ -170,32 +130,6 @@ fn card_id(text: &[u8]) -> Result<CardId, Code> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pan_yields_its_first_code() {
-        let code = |text: &str| pan(text.as_bytes()).err();
-        assert_eq!(code("2303770003322342"), None);
-        assert_eq!(code(""), Some(Code::FieldMissing));
-        for mangled in ["5.23E+15", "5,23E+15", "5.23e15", "5E+15", "5.E15", "5.23E-15"] {
-            assert_eq!(code(mangled), Some(Code::PanMangled), "{mangled}");
-        }
-        for format in [
-            "2303 7700 0332 2342",
-            "2303-7700-0332-2342",
-            "E",
-            "5.23",
-            "abc",
-            "5.23E",
-            " 2303770003322342",
-            "2303770003322342\0",
-        ] {
-            assert_eq!(code(format), Some(Code::PanFormat), "{format}");
-        }
-        for length in ["1", "230377000332234", "23037700033223420"] {
-            assert_eq!(code(length), Some(Code::PanLength), "{length}");
-        }
-        assert_eq!(code("2303770003322343"), Some(Code::PanLuhn));
-    }
 
     #[test]
     fn a_currency_is_active_and_allowed() {

@@ -7,30 +7,37 @@
 use std::collections::HashMap;
 
 use crate::model::{FileNo, Masked};
-use crate::services::ORDINAL_BITS;
+use crate::services::{self, ORDINAL_BITS, Place, PreparedChunk};
 use crate::vault::{Fingerprint, IdMaker};
 
-use super::{Ask, Card, CardId, Change, Holding, Register, fold};
+use super::{Ask, Card, CardId, Change, Holding, Register, fold, settle};
 
 /// In the place of an ordinal: the PAN's card was taken out.
 const GONE: u32 = u32::MAX;
 
 /// See the module.
-pub struct Overlay {
+pub struct Memory {
     file: FileNo,
     ids: IdMaker,
     /// Each PAN whose card this file changed: the ordinal of the record that made its card.
     touched: HashMap<Fingerprint, u32>,
 }
 
-impl Overlay {
+impl Memory {
     /// Nothing changed yet. `ids` makes this file's identifiers.
     pub fn new(file: FileNo, ids: IdMaker) -> Self {
         Self { file, ids, touched: HashMap::new() }
     }
 
-    /// Decides a group's asks in file order, given what the register held of them before the file.
-    pub fn decide(&mut self, mut register: Register, asks: &[&Ask]) -> Vec<Change> {
+    /// Decides a group's asks in file order, given what the register held of them before the file, and writes what came of
+    /// them into the rows.
+    pub fn decide(&mut self, register: Register, chunks: &mut [PreparedChunk]) {
+        let (places, asks): (Vec<Place>, Vec<&Ask>) = services::asks::<Ask>(chunks).into_iter().unzip();
+        let changes = self.changes(register, &asks);
+        services::settle_all(chunks, places.into_iter().zip(changes), settle);
+    }
+
+    fn changes(&mut self, mut register: Register, asks: &[&Ask]) -> Vec<Change> {
         self.lay_over(&mut register, asks);
         let (changes, _) = fold(self.file, &register, asks.iter().copied());
         // Which PAN an identifier belongs to: one held before, or one made in this group.
@@ -38,9 +45,9 @@ impl Overlay {
         for (ask, change) in asks.iter().zip(&changes) {
             match (ask, change) {
                 (Ask::Register(new), Change::Registered(id)) => {
-                    cards.insert(*id, new.fingerprint);
-                    let ordinal = new.pan_id & ((1 << ORDINAL_BITS) - 1);
-                    self.touched.insert(new.fingerprint, u32::try_from(ordinal).unwrap_or(GONE));
+                    cards.insert(*id, new.pan.fingerprint);
+                    let ordinal = new.pan.pan_id & ((1 << ORDINAL_BITS) - 1);
+                    self.touched.insert(new.pan.fingerprint, u32::try_from(ordinal).unwrap_or(GONE));
                 }
                 (_, Change::Deleted(id, _)) => {
                     if let Some(fingerprint) = cards.get(id) {
@@ -56,7 +63,7 @@ impl Overlay {
     /// Brings what was read to where the groups before this one left it.
     fn lay_over(&self, register: &mut Register, asks: &[&Ask]) {
         let asked = asks.iter().filter_map(|ask| match ask {
-            Ask::Register(new) => Some(new.fingerprint),
+            Ask::Register(new) => Some(new.pan.fingerprint),
             Ask::Lookup(fingerprint) => Some(*fingerprint),
             Ask::Delete(_) => None,
         });
@@ -101,6 +108,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
+    use crate::services::NewPan;
     use crate::services::payment_cards::NewCard;
     use crate::vault::{IssuerKeys, KeyEncryptionKey, KeyPurpose};
 
@@ -115,11 +123,13 @@ mod tests {
 
     fn new(ids: &IdMaker, pan: u8, ordinal: u32) -> Ask {
         Ask::Register(Box::new(NewCard {
-            fingerprint: [pan; 16],
-            pan_id: (FILE.0 << ORDINAL_BITS) | i64::from(ordinal),
-            sealed: [0; 38],
-            epoch: 1,
-            masked: Masked::NONE,
+            pan: NewPan {
+                fingerprint: [pan; 16],
+                pan_id: (FILE.0 << ORDINAL_BITS) | i64::from(ordinal),
+                sealed: [0; 38],
+                epoch: 1,
+                masked: Masked::NONE,
+            },
             card_id: ids.uuid(u64::from(ordinal)),
         }))
     }
@@ -130,7 +140,7 @@ mod tests {
         for pan in 0..3_u8 {
             let id = [200 + pan; 16];
             let asked = asks.iter().any(|ask| match ask {
-                Ask::Register(new) => new.fingerprint == [pan; 16],
+                Ask::Register(new) => new.pan.fingerprint == [pan; 16],
                 Ask::Lookup(fingerprint) => *fingerprint == [pan; 16],
                 Ask::Delete(asked) => *asked == id,
             });
@@ -160,10 +170,10 @@ mod tests {
             }).collect();
             let all: Vec<&Ask> = asks.iter().collect();
             let (expected, _) = fold(FILE, &before(&all), all.iter().copied());
-            let mut overlay = Overlay::new(FILE, ids);
+            let mut memory = Memory::new(FILE, ids);
             let mut found = Vec::new();
             for group in all.chunks(size) {
-                found.extend(overlay.decide(before(group), group));
+                found.extend(memory.changes(before(group), group));
             }
             prop_assert_eq!(found, expected);
         }

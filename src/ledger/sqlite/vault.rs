@@ -1,0 +1,124 @@
+//! The SQL of the vault's cards, which all services share.
+
+use std::collections::HashMap;
+
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+use crate::ledger::LedgerError;
+use crate::model::Masked;
+use crate::services::{Held, NewPan, PanChanges};
+use crate::vault::Fingerprint;
+
+use super::Write;
+use super::chunks::{ROWS_A_STATEMENT, values};
+
+/// Inserts PANs that the vault does not hold, each with the number of its references; those it holds are left as they are. How many
+/// were inserted.
+pub(super) async fn insert<'a>(
+    write: &mut Write<'_>,
+    issuer: i64,
+    news: impl ExactSizeIterator<Item = (&'a NewPan, i64)>,
+) -> Result<u64, LedgerError> {
+    let rows = news.len();
+    let sql = format!(
+        "INSERT INTO vault_card (pan_id, issuer, fingerprint, sealed, epoch, digits, bin6, last4, references_held) VALUES {} \
+         ON CONFLICT (issuer, fingerprint) DO NOTHING",
+        values(rows, 9)
+    );
+    let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(rows == ROWS_A_STATEMENT);
+    for (new, references) in news {
+        insert = insert
+            .bind(new.pan_id)
+            .bind(issuer)
+            .bind(new.fingerprint.to_vec())
+            .bind(new.sealed.to_vec())
+            .bind(new.epoch)
+            .bind(new.masked.digits)
+            .bind(new.masked.bin6)
+            .bind(new.masked.last4)
+            .bind(references);
+    }
+    Ok(insert.execute(write.on()?).await?.rows_affected())
+}
+
+/// What the vault holds of these PANs. Fingerprints may repeat.
+pub(super) async fn held(
+    reader: &mut SqliteConnection,
+    issuer: i64,
+    fingerprints: impl Iterator<Item = Fingerprint>,
+) -> Result<HashMap<Fingerprint, Held>, LedgerError> {
+    let mut found = HashMap::new();
+    for part in sorted(fingerprints).chunks(ROWS_A_STATEMENT) {
+        let sql = format!(
+            "SELECT fingerprint, pan_id, digits, bin6, last4 FROM vault_card WHERE issuer = ? AND fingerprint IN ({})",
+            marks(part.len())
+        );
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(issuer);
+        for key in part {
+            select = select.bind(key.to_vec());
+        }
+        for row in select.fetch_all(&mut *reader).await? {
+            let masked = Masked { digits: row.try_get(2)?, bin6: row.try_get(3)?, last4: row.try_get(4)? };
+            found.insert(fingerprint(row.try_get(0)?)?, Held { pan_id: row.try_get(1)?, masked });
+        }
+    }
+    Ok(found)
+}
+
+/// Writes what a group changed. Rows of services that refer to new PANs come after this, rows that refer to PANs that may be
+/// erased must be gone before.
+pub(super) async fn write_changes(write: &mut Write<'_>, issuer: i64, changes: &PanChanges) -> Result<(), LedgerError> {
+    for part in changes.vaulted.chunks(ROWS_A_STATEMENT) {
+        let news = part.iter().map(|(new, references)| (new, *references));
+        if insert(write, issuer, news).await? != part.len() as u64 {
+            return Err(broken("a fingerprint"));
+        }
+    }
+    refer(write, &changes.referred).await
+}
+
+/// Adds to the references of PANs that the vault holds; those that nothing refers to any more are erased.
+async fn refer(write: &mut Write<'_>, changes: &[(i64, i64)]) -> Result<(), LedgerError> {
+    let mut by_change: Vec<(i64, i64)> = changes.iter().map(|(pan_id, change)| (*change, *pan_id)).collect();
+    by_change.sort_unstable();
+    for part in by_change.chunk_by(|one, other| one.0 == other.0).flat_map(|alike| alike.chunks(ROWS_A_STATEMENT)) {
+        let Some((change, _)) = part.first() else { continue };
+        let ids = marks(part.len());
+        let sql = format!("UPDATE vault_card SET references_held = references_held + ? WHERE pan_id IN ({ids})");
+        let mut update = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(*change);
+        for (_, pan_id) in part {
+            update = update.bind(*pan_id);
+        }
+        update.execute(write.on()?).await?;
+        if *change < 0 {
+            let sql = format!("DELETE FROM vault_card WHERE references_held = 0 AND pan_id IN ({ids})");
+            let mut delete = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+            for (_, pan_id) in part {
+                delete = delete.bind(*pan_id);
+            }
+            delete.execute(write.on()?).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Keys in order, each once: a store is walked once from left to right.
+pub(super) fn sorted<K: Ord>(keys: impl Iterator<Item = K>) -> Vec<K> {
+    let mut keys: Vec<K> = keys.collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// `?,?`: as many places for values.
+pub(super) fn marks(count: usize) -> String {
+    vec!["?"; count].join(",")
+}
+
+pub(super) fn fingerprint(bytes: &[u8]) -> Result<Fingerprint, LedgerError> {
+    bytes.try_into().map_err(|_| broken("a fingerprint"))
+}
+
+pub(super) fn broken(what: &str) -> LedgerError {
+    LedgerError::Inconsistent(format!("{what} in the register has an unknown form"))
+}

@@ -1,0 +1,20 @@
+//! What everything around them needs to know of a service.
+
+use crate::model::{AnswerFile, Columns, View};
+use crate::vault::Nonces;
+
+use super::{Answering, Judge, PreparedChunk, Record};
+
+/// A service, as the pipeline, the reports and the commands know it.
+pub struct Definition {
+    /// Its inbound columns.
+    pub columns: &'static Columns,
+    /// Its name, and its records as reports show them.
+    pub view: View,
+    /// The files it answers with beside recon and errors.
+    pub answers: fn(&Answering<'_>) -> Vec<AnswerFile>,
+    /// JSON Schemas of what it answers in JSON: what the schema is of (`response`), and what it is.
+    pub answer_schemas: fn() -> Vec<(&'static str, serde_json::Value)>,
+    /// Judges one record: adds its row to the chunk, and what it asks of the register.
+    pub judge: fn(&Judge, &mut Nonces, Record<'_>, &mut PreparedChunk),
+}

@@ -1,0 +1,107 @@
+//! What records are judged against, and a record as it comes to its service.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::model::{Failure, Outcome};
+use crate::model::{FileNo, InRequest, Masked, Place, RecordRow, Timestamp};
+use crate::vault::{IdMaker, IssuerKeys, Nonces, Pan};
+
+use super::reference::{IssuerProducts, IssuerRanges};
+use super::{Definition, Effects, NewPan, PreparedChunk};
+
+/// Bits of a row key that number a record (or chunk) inside its file: 67 million, above `file_records`' ceiling.
+pub const ORDINAL_BITS: u32 = 26;
+
+/// Opens what is sealed inside a record; `None` for anything that does not open, without a word why.
+pub type Unseal = Arc<dyn Fn(&[u8]) -> Option<Zeroizing<Vec<u8>>> + Send + Sync>;
+
+/// One record as it stands in the file: cells in the order of the service's columns, empty where absent.
+pub struct Record<'a> {
+    /// Its place in the file, counted from 0.
+    pub ordinal: u64,
+    /// The line it starts on.
+    pub line: u64,
+    /// Its cells.
+    pub cells: &'a [&'a [u8]],
+    /// Where it stands in the request that brought it.
+    pub request: Option<InRequest>,
+}
+
+impl<'a> Record<'a> {
+    /// The cell of a column.
+    pub fn cell(&self, column: u8) -> &'a [u8] {
+        self.cells.get(usize::from(column)).copied().unwrap_or(b"")
+    }
+
+    /// Its row, rejected for `failures` until something better is decided.
+    pub fn row(&self, record_ref: &str, failures: Vec<Failure>, masked: Masked) -> RecordRow {
+        RecordRow {
+            line: self.line,
+            record_ref: record_ref.into(),
+            outcome: failures.first().map_or(Outcome::Rejected, |failure| failure.code.outcome()),
+            failures,
+            masked,
+            own: Box::default(),
+            place: Place::of(self.request),
+        }
+    }
+}
+
+/// What records are judged against; fixed for a file when it is accepted, the same for all workers.
+pub struct Judge {
+    /// The service whose rules apply.
+    pub service: &'static Definition,
+    /// The file.
+    pub file: FileNo,
+    /// When it was received: dates are judged by this.
+    pub received_at: Timestamp,
+    /// The issuer's keys.
+    pub keys: Arc<IssuerKeys>,
+    /// Makes the file's identifiers.
+    pub ids: IdMaker,
+    /// The issuer's ranges for this service.
+    pub ranges: IssuerRanges,
+    /// The issuer's card products.
+    pub products: IssuerProducts,
+    /// The currencies the issuer allows; `None` for all.
+    pub currencies: Option<Arc<[String]>>,
+    /// Opens what is sealed inside records, with the feed's keys.
+    pub unseal: Option<Unseal>,
+    /// Whether answers are sealed for the issuer, so that rejected PANs may stand in them.
+    pub answers_sealed: bool,
+}
+
+impl Judge {
+    /// An empty chunk to judge records into.
+    pub fn chunk(&self, index: u64, records: usize) -> PreparedChunk {
+        PreparedChunk {
+            index,
+            rows: Vec::with_capacity(records),
+            effects: Effects::none(self.service.view.service, records),
+        }
+    }
+
+    /// Judges one record: its row, and what it asks of the register.
+    pub fn record(&self, nonces: &mut Nonces, record: Record<'_>, into: &mut PreparedChunk) {
+        (self.service.judge)(self, nonces, record, into);
+    }
+
+    /// The key of a row if this record turns out to be the one that makes it: file and ordinal, so that rows grow at their end.
+    pub fn row_id(&self, ordinal: u64) -> i64 {
+        (self.file.0 << ORDINAL_BITS) | i64::try_from(ordinal).unwrap_or(i64::MAX)
+    }
+
+    /// A PAN as the vault will hold it if this record is the first to bring it.
+    pub fn new_pan(&self, pan: &Pan, ordinal: u64, nonces: &mut Nonces) -> NewPan {
+        let pan_id = self.row_id(ordinal);
+        NewPan {
+            fingerprint: self.keys.fingerprint(pan),
+            pan_id,
+            sealed: self.keys.seal(pan, pan_id, nonces),
+            epoch: self.keys.epoch(),
+            masked: pan.masked(),
+        }
+    }
+}
