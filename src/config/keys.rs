@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::services;
+
 use super::EXAMPLE;
 
 /// What a key takes.
@@ -17,6 +19,8 @@ enum Kind {
     Bytes,
     Whole(u64, u64),
     Flag,
+    /// The name of a service that this version serves.
+    Service,
     /// One of these.
     Word(&'static [&'static str]),
     Words(&'static [&'static str]),
@@ -28,7 +32,7 @@ enum Kind {
     Secrets,
 }
 
-use Kind::{Bytes, Duration, Flag, Path, Secret, SecretOrCommand, Secrets, Text, Texts, Whole, Word, Words};
+use Kind::{Bytes, Duration, Flag, Path, Secret, SecretOrCommand, Secrets, Service, Text, Texts, Whole, Word, Words};
 
 /// Path, kind, and whether it must be there. An issuer's and a feed's keys stand in arrays of tables.
 const KEYS: &[(&str, Kind, bool)] = &[
@@ -70,7 +74,7 @@ const KEYS: &[(&str, Kind, bool)] = &[
     ("issuer.currencies", Texts, false),
     ("feed.name", Text, true),
     ("feed.issuer", Text, true),
-    ("feed.service", Word(&["payment-cards"]), true),
+    ("feed.service", Service, true),
     ("feed.files", Text, true),
     ("feed.envelopes", Words(&["jwe", "none"]), true),
     ("feed.keys", Secrets, false),
@@ -143,6 +147,7 @@ impl Kind {
             Bytes => "a size: a number and KiB, MiB, GiB, TiB, kB, MB, GB or TB, or a number of bytes".to_owned(),
             Whole(low, high) => format!("a whole number, {low} to {high}"),
             Flag => "true or false".to_owned(),
+            Service => format!("one of {}", served().join(", ")),
             Word(words) => format!("one of {}", words.join(", ")),
             Words(words) => format!("a list of {}", words.join(", ")),
             Texts => "a list of texts".to_owned(),
@@ -172,6 +177,7 @@ impl Kind {
             ]}),
             Whole(low, high) => json!({"type": "integer", "minimum": low, "maximum": high}),
             Flag => json!({"type": "boolean"}),
+            Service => json!({"enum": served()}),
             Word(words) => json!({"enum": words}),
             Words(words) => json!({"type": "array", "items": {"enum": words}, "minItems": 1}),
             Texts => json!({"type": "array", "items": {"type": "string"}}),
@@ -180,6 +186,10 @@ impl Kind {
             Secrets => json!({"type": "array", "items": secret(false)}),
         }
     }
+}
+
+fn served() -> Vec<&'static str> {
+    services::BUILT.iter().map(|service| service.view.service.as_str()).collect()
 }
 
 /// The configuration's JSON Schema (2020-12), for editors and for checks of other languages.
@@ -272,6 +282,7 @@ mod tests {
             let (good, bad): (Vec<String>, Vec<String>) = match kind {
                 Whole(low, high) => (vec![low.to_string(), high.to_string()], vec![(high + 1).to_string()]),
                 Flag => (vec!["false".into()], vec!["1".into()]),
+                Service => (served().iter().map(|it| format!("\"{it}\"")).collect(), vec!["\"nonsense\"".into()]),
                 Word(words) => (words.iter().map(|it| format!("\"{it}\"")).collect(), vec!["\"nonsense\"".into()]),
                 Duration => (vec!["\"7s\"".into()], vec!["7".into(), "\"7\"".into()]),
                 Bytes => (vec!["\"7MiB\"".into(), "7340032".into()], vec!["\"7 apples\"".into()]),

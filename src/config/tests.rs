@@ -278,12 +278,6 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("name = \"acme\"", "name = \"-a\"", "feed[0].name: must not begin with a dash"),
     ("name = \"acme\"", "name = \"a b\"", "feed[0].name: must be 1 to 64 of A-Z, a-z, 0-9, _, . and -"),
     (
-        "payment-cards",
-        "pan-lists",
-        "feed[0].service: this version does not serve \"pan-lists\" yet; it knows \"payment-cards\"",
-    ),
-    ("payment-cards", "payments", "feed[0].service: must be \"payment-cards\""),
-    (
         "[\"jwe\"]",
         "[\"jwe\", \"openpgp\"]",
         "feed[0].envelopes[1]: this version does not serve \"openpgp\" yet; it knows \"jwe\" or \"none\"",

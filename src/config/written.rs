@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName, currency};
+use crate::services::BUILT;
 use crate::telemetry::LogFormat;
 
 use super::SecretSource;
@@ -314,9 +315,9 @@ fn word_of(value: &Value<'_>, bytes_max: usize, letter: impl Fn(u8) -> bool, rul
 }
 
 fn service(value: &Value<'_>) -> Option<ServiceName> {
-    let served = [ServiceName::PaymentCards];
+    let served: Vec<_> = BUILT.iter().map(|it| (it.view.service.as_str(), it.view.service)).collect();
     let later = ServiceName::ALL.map(ServiceName::as_str);
-    value.word(&served.map(|it| (it.as_str(), it)), &later)
+    value.word(&served, &later)
 }
 
 fn pattern(value: &Value<'_>) -> Option<String> {

@@ -2,8 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use crate::model::Code;
+use crate::model::{Code, Failure};
 use crate::vault::Pan;
+
+use super::Record;
 
 /// What a `record_ref` must be: `[A-Za-z0-9_.:][A-Za-z0-9_.:-]{0,99}`, and no card number in disguise.
 pub fn record_ref_is_valid(text: &[u8]) -> bool {
@@ -39,6 +41,24 @@ pub fn luhn(digits: &[u8]) -> bool {
         })
         .sum();
     sum.is_multiple_of(10)
+}
+
+/// The record's reference, if it is one; else what is wrong with it goes to `failures`.
+pub fn record_ref<'a>(record: &Record<'a>, column: u8, failures: &mut Vec<Failure>) -> &'a str {
+    let cell = record.cell(column);
+    match std::str::from_utf8(cell) {
+        Ok(text) if record_ref_is_valid(cell) => return text,
+        Ok("") => failures.push(Failure { field: column, code: Code::FieldMissing }),
+        _ => failures.push(Failure { field: column, code: Code::FieldInvalid }),
+    }
+    ""
+}
+
+/// `[A-Za-z0-9_-]`, at least one and at most `chars_max`: the form of ids that senders give. None holds a card number.
+pub fn is_id(text: &[u8], chars_max: usize) -> bool {
+    (1..=chars_max).contains(&text.len())
+        && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte))
+        && !holds_card_number(text)
 }
 
 /// A PAN of so many digits. One code for one that is none: the first of FIELD_MISSING, PAN_MANGLED, PAN_FORMAT, PAN_LENGTH, PAN_LUHN.

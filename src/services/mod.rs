@@ -9,8 +9,10 @@
 //! keeps of the groups before).
 
 mod answers;
+pub mod card_contracts;
 mod definition;
 mod effects;
+mod expiry;
 pub mod fields;
 mod judge;
 mod pans;
@@ -22,6 +24,7 @@ use crate::model::ServiceName;
 pub use answers::{Answer, Answering, PerRequest, RESPONSE, SealText};
 pub use definition::Definition;
 pub use effects::{Ask, Effect, Effects, Memory, Place, PreparedChunk, Register, asks, settle_all};
+pub use expiry::Expiry;
 pub use fields::{holds_card_number, luhn, record_ref_is_valid};
 pub use judge::{Judge, ORDINAL_BITS, Record, Unseal};
 pub use pans::{Held, NewPan, PanChanges, Pans};

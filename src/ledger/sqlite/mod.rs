@@ -7,6 +7,7 @@
 mod actions;
 mod audit;
 mod backup;
+mod card_contracts;
 mod chunks;
 mod decide;
 mod files;
