@@ -159,7 +159,9 @@ pub(super) fn feed_with(feed: &config::Feed, keys: Vec<PrivateKey>) -> Result<Fe
         files: feed.files.clone(),
         service,
         open: open::Options { accepted: feed.envelopes.clone(), allow_plaintext: feed.allow_plaintext },
-        keyring: Keyring::new(keys).map_err(|error| Unfit::config(format!("feed {}: keys: {error}", feed.name)))?,
+        keyring: Arc::new(
+            Keyring::new(keys).map_err(|error| Unfit::config(format!("feed {}: keys: {error}", feed.name)))?,
+        ),
         format: match feed.format {
             config::Format::Auto => None,
             config::Format::Csv => Some(Format::Csv),

@@ -11,6 +11,8 @@ pub struct Columns {
     pub missing: fn(present: &[bool]) -> Option<usize>,
     /// How its records come in JSON; `None` where they do not.
     pub request: Option<&'static Request>,
+    /// How rows of CSV are told to be one request; `None` where each stands for itself.
+    pub runs: Option<&'static Runs>,
 }
 
 /// A service's request as its public API takes it: a record as an object of strings, or an array of them.
@@ -20,6 +22,29 @@ pub struct Request {
     pub keys: &'static [(&'static str, usize)],
     /// A request may be an array of records.
     pub arrays: bool,
+    /// A request is an object around its records; `None` where it is the record.
+    pub body: Option<&'static Body>,
+}
+
+/// An object around the records of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Body {
+    /// The keys that speak for all its records, and the columns that they fill. `outer.inner` is a key of an object.
+    pub keys: &'static [(&'static str, usize)],
+    /// The object that holds the records, and its key for the array of them.
+    pub records: (&'static str, &'static str),
+    /// The key that stands in the place of that object when it is sealed by itself, as a compact JWE.
+    pub sealed: &'static str,
+}
+
+/// Consecutive rows of CSV with equal cells are one request. A row without the cell that makes it a record stands alone, unless a
+/// row beside it in the same run has one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Runs {
+    /// The columns whose cells must be equal.
+    pub same: &'static [usize],
+    /// The column of the cell that makes a row a record of its request.
+    pub record: usize,
 }
 
 /// A service's records as reports show them.

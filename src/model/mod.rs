@@ -17,11 +17,12 @@ pub mod refusal;
 pub mod retention;
 pub mod retry;
 pub mod service;
+pub mod unseal;
 
 pub use answer::{AnswerFile, Answers};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::Code;
-pub use column::{Cells, Columns, Field, RECORD_REF_EXPECTED, Request, View};
+pub use column::{Body, Cells, Columns, Field, RECORD_REF_EXPECTED, Request, Runs, View};
 pub use control::{BatchKey, Environment, Header};
 pub use file::{Decision, Ends, EnvelopeKind, FileNo, FileRecord, Outbound, State};
 pub use hex::hex;
@@ -34,3 +35,4 @@ pub use retention::Retention;
 pub use retry::Retry;
 pub use service::ServiceName;
 pub(crate) use service::registry;
+pub use unseal::Unseal;

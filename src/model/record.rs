@@ -28,7 +28,8 @@ pub struct InRequest {
     pub request: u64,
     /// The record's number in the request; the first is 1.
     pub n: u64,
-    /// Records in the request. A request of none still has one to be answered, without any value.
+    /// Records in the request, or, where they are rows of CSV, those so far. A request of none still has one to be answered,
+    /// without any value.
     pub records: u64,
     /// The request is an array, and not one record.
     pub is_array: bool,

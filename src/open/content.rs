@@ -3,9 +3,7 @@
 //! GCM gives plaintext out before its tag is checked, at the very end; CBC-HS is verified whole before its first byte is
 //! decrypted, in a pass of its own, because a padding error seen before the MAC answers questions about the plaintext.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use openssl::memcmp;
@@ -19,6 +17,7 @@ use crate::model::{Code, Refusal};
 use super::base64;
 use super::error::{OpenError, crypto_error};
 use super::header::{Enc, Mode};
+use super::source::Source;
 use super::token::Token;
 
 /// Letters read at a time; whole groups of four.
@@ -29,15 +28,15 @@ const SLACK_BYTES: usize = 32;
 
 /// A token with its content key.
 pub(super) struct Sealed {
-    file: Arc<File>,
+    source: Arc<Source>,
     token: Arc<Token>,
     enc: Enc,
     cek: Zeroizing<Vec<u8>>,
 }
 
 impl Sealed {
-    pub(super) const fn new(file: Arc<File>, token: Arc<Token>, enc: Enc, cek: Zeroizing<Vec<u8>>) -> Self {
-        Self { file, token, enc, cek }
+    pub(super) const fn new(source: Arc<Source>, token: Arc<Token>, enc: Enc, cek: Zeroizing<Vec<u8>>) -> Self {
+        Self { source, token, enc, cek }
     }
 
     fn blocks(&self) -> Blocks {
@@ -53,7 +52,7 @@ impl Sealed {
         signer.update(&token.aad)?;
         signer.update(&token.iv)?;
         let mut blocks = self.blocks();
-        while let Some(block) = blocks.next(&self.file)? {
+        while let Some(block) = blocks.next(&self.source)? {
             signer.update(block)?;
         }
         signer.update(&(token.aad.len() as u64 * 8).to_be_bytes())?;
@@ -73,13 +72,13 @@ struct Blocks {
 }
 
 impl Blocks {
-    fn next(&mut self, file: &File) -> Result<Option<&[u8]>, OpenError> {
+    fn next(&mut self, source: &Source) -> Result<Option<&[u8]>, OpenError> {
         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
         let length = left.min(self.letters.len());
         let Some(letters) = self.letters.get_mut(..length).filter(|letters| !letters.is_empty()) else {
             return Ok(None);
         };
-        file.read_exact_at(letters, self.at)?;
+        source.read_exact_at(letters, self.at)?;
         self.at += length as u64;
         match base64::decode_in_place(letters) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -157,7 +156,7 @@ impl Stream {
 
     /// Decrypts the next block, or proves the end.
     fn fill(&mut self) -> Result<(), OpenError> {
-        let written = match self.blocks.next(&self.sealed.file)? {
+        let written = match self.blocks.next(&self.sealed.source)? {
             Some(block) => self.crypter.update(block, &mut self.plain).map_err(|_| crypto_error())?,
             None => {
                 let written = self.crypter.finalize(&mut self.plain).map_err(|_| crypto_error())?;

@@ -9,7 +9,7 @@
 //! digest) must read on to the end before it says so: what it found may be the work of whoever damaged the file, and the
 //! envelope's own refusal comes first.
 //!
-//! Read in this order: this file, `token`, `header`, `keyring`, `unwrap`, `content`; then `seal` and `generate`, the way out.
+//! Read in this order: this file, `token`, `header`, `keyring`, `unwrap`, `source`, `content`, `record`; then `seal` and `generate`, the way out.
 
 mod base64;
 mod content;
@@ -18,7 +18,9 @@ pub mod generate;
 mod header;
 mod jwk;
 pub mod keyring;
+mod record;
 pub mod seal;
+mod source;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -34,6 +36,7 @@ use crate::model::{Code, EnvelopeKind, Refusal};
 pub use error::{KeyError, OpenError, SealError};
 pub use generate::{Generated, KeyType, generate};
 pub use keyring::{Keyring, PrivateKey};
+pub use record::open_record;
 pub use seal::{Recipient, Sealer};
 
 use content::{Sealed, Stream};
@@ -77,7 +80,10 @@ pub fn open(file: File, options: &Options, keyring: &Keyring) -> Result<Opened, 
     }
     let head = read_range(&file, 0, size.min(token::HEAD_BYTES as u64))?;
     match (token::looks_sealed(&head), options.accepts_jwe(), options.accepts_plain()) {
-        (true, true, _) => open_jwe(file, size, &head, keyring),
+        (true, true, _) => {
+            let tail = read_range(&file, size.saturating_sub(token::TAIL_BYTES as u64), size)?;
+            open_token(Arc::new(source::Source::File(Arc::new(file))), size, &head, &tail, keyring)
+        }
         (true, false, _) => Err(Refusal::new(
             Code::EnvelopeRefused,
             "the file is sealed as JWE, which this feed does not accept; expected an envelope the feed accepts",
@@ -97,19 +103,23 @@ pub fn open(file: File, options: &Options, keyring: &Keyring) -> Result<Opened, 
     }
 }
 
-fn open_jwe(file: File, size: u64, head: &[u8], keyring: &Keyring) -> Result<Opened, OpenError> {
-    let tail = read_range(&file, size.saturating_sub(token::TAIL_BYTES as u64), size)?;
-    let mut token = token::lay_out(head, &tail, size)?;
+fn open_token(
+    source: Arc<source::Source>,
+    size: u64,
+    head: &[u8],
+    tail: &[u8],
+    keyring: &Keyring,
+) -> Result<Opened, OpenError> {
+    let mut token = token::lay_out(head, tail, size)?;
     let header = Header::parse(&token.header)?;
     token.check_lengths(header.enc)?;
     let candidates = unwrap::content_keys(&header, &token.encrypted_key, keyring)?;
 
-    let file = Arc::new(file);
     let token = Arc::new(token);
     let several = candidates.len() > 1;
     let mut first = None;
     for candidate in candidates {
-        let sealed = Sealed::new(Arc::clone(&file), Arc::clone(&token), header.enc, candidate.cek);
+        let sealed = Sealed::new(Arc::clone(&source), Arc::clone(&token), header.enc, candidate.cek);
         let sealed = Arc::new(sealed);
         let opened = Opened(Kind::Jwe { sealed, key_id: candidate.key_id });
         if !several {

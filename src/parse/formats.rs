@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::InRequest;
+use crate::model::{InRequest, Unseal};
 
 use super::csv::chunk::CsvChunk;
 use super::json::chunk::JsonChunk;
@@ -97,19 +97,26 @@ pub struct Cutter(Kind);
 
 enum Kind {
     Csv(csv::cutter::Cutter),
+    Grouped(Box<csv::grouped::Grouped>),
     Json(Box<json::cutter::Cutter>),
 }
 
 impl Cutter {
     /// A chunk has `chunk_records` records (at least 1), the last of a file perhaps fewer. Those before `first_index` are
-    /// passed over: a resumed file goes on at its first missing chunk.
-    pub fn new(layout: &Layout, chunk_records: usize, first_index: u64) -> Self {
+    /// passed over: a resumed file goes on at its first missing chunk. `unseal` opens what pass 1 opened.
+    pub fn new(layout: &Layout, chunk_records: usize, first_index: u64, unseal: Option<Unseal>) -> Self {
         Self(match layout {
             Layout::Csv(layout) => {
-                Kind::Csv(csv::cutter::Cutter::new(Arc::new(layout.clone()), chunk_records, first_index))
+                let kept = Arc::new(layout.clone());
+                match layout.runs {
+                    None => Kind::Csv(csv::cutter::Cutter::new(kept, chunk_records, first_index)),
+                    Some(runs) => {
+                        Kind::Grouped(Box::new(csv::grouped::Grouped::new(kept, runs, chunk_records, first_index)))
+                    }
+                }
             }
             Layout::Json(layout) => {
-                Kind::Json(Box::new(json::cutter::Cutter::new(*layout, chunk_records, first_index)))
+                Kind::Json(Box::new(json::cutter::Cutter::new(*layout, chunk_records, first_index, unseal)))
             }
         })
     }
@@ -118,6 +125,7 @@ impl Cutter {
     pub fn push(&mut self, bytes: &[u8], ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
         match &mut self.0 {
             Kind::Csv(cutter) => cutter.push(bytes, ready),
+            Kind::Grouped(cutter) => cutter.push(bytes, ready),
             Kind::Json(cutter) => cutter.push(bytes, ready),
         }
     }
@@ -126,6 +134,7 @@ impl Cutter {
     pub fn finish(self, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
         match self.0 {
             Kind::Csv(cutter) => cutter.finish(ready),
+            Kind::Grouped(cutter) => cutter.finish(ready),
             Kind::Json(cutter) => cutter.finish(ready),
         }
     }

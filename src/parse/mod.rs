@@ -20,7 +20,7 @@ mod survey;
 #[cfg(test)]
 mod tests;
 
-use crate::model::{Columns, Environment, Limits, ServiceName};
+use crate::model::{Columns, Environment, Limits, ServiceName, Unseal};
 
 pub use self::csv::spans::cells;
 pub use self::formats::{Cutter, Format, Layout, RawChunk, Spans, Visit};
@@ -37,7 +37,7 @@ pub enum Controls {
 }
 
 /// What the feed says of its files.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Bounds on a line and on the number of records.
     pub limits: Limits,
@@ -55,6 +55,8 @@ pub struct Options {
     pub service: ServiceName,
     /// The environment that the header must name.
     pub environment: Environment,
+    /// Opens parts of requests that are sealed by themselves; `None` where nothing does.
+    pub unseal: Option<Unseal>,
 }
 
 /// The second reading does not show what the first one proved: the copy changed, or the disk lies. Nothing that follows

@@ -3,6 +3,7 @@
 mod classes;
 mod cutting;
 mod properties;
+mod requests;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ static COLUMNS: Columns = Columns {
     names: &["record_ref", "action", "pan", "card_base_currency", "payment_card_id"],
     missing: |present| [0, 2].into_iter().find(|&at| !present[at]),
     request: None,
+    runs: None,
 };
 
 fn options(controls: Controls) -> Options {
@@ -32,6 +34,7 @@ fn options(controls: Controls) -> Options {
         issuer: "ACME".to_owned(),
         service: ServiceName::PaymentCards,
         environment: Environment::Test,
+        unseal: None,
     }
 }
 
@@ -86,7 +89,7 @@ fn cut(
     first: u64,
     sizes: &[usize],
 ) -> Result<Vec<RawChunk>, ParseError> {
-    let mut cutter = Cutter::new(layout, chunk, first);
+    let mut cutter = Cutter::new(layout, chunk, first, None);
     let mut ready = Vec::new();
     for piece in pieces(text, sizes) {
         cutter.push(piece, &mut ready)?;

@@ -235,7 +235,7 @@ impl DryRun<'_> {
             ranges: self.ranges,
             products: self.products,
             currencies: self.issuer.currencies.as_deref(),
-            unseal: None,
+            unseal: Some(feed.unseal()),
             answers_sealed: self.issuer.reply_key.is_some(),
         }
         .judge();

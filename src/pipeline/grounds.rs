@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use crate::ledger::{Candidate, Decided, SequenceRule};
-use crate::model::{Code, FileNo, Header, Refusal, Timestamp};
+use crate::model::{Code, FileNo, Header, Refusal, Timestamp, Unseal};
 use crate::services::reference::{AccountRanges, CardProducts};
-use crate::services::{Definition, Judge, Unseal};
+use crate::services::{Definition, Judge};
 use crate::vault::IssuerKeys;
 
 /// A proven file that is not accepted.

@@ -57,6 +57,7 @@ impl<'a> Rules<'a> {
                 issuer: issuer.to_owned(),
                 service: feed.service.view.service,
                 environment: feed.environment,
+                unseal: Some(feed.unseal()),
             },
         }
     }

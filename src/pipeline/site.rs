@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
 
 use crate::ledger::{Ledger, SequenceRule};
-use crate::model::{Clock, EnvelopeKind, Environment, Limits, Retention, ServiceName};
+use crate::model::{Clock, EnvelopeKind, Environment, Limits, Retention, ServiceName, Unseal};
 use crate::open::{self, Keyring, Recipient};
 use crate::parse::{Controls, Format};
 use crate::register::{self, Stop};
@@ -147,7 +147,7 @@ pub struct Feed {
     /// What may seal its files.
     pub open: open::Options,
     /// The keys that open them.
-    pub keyring: Keyring,
+    pub keyring: Arc<Keyring>,
     /// How they are written; `None`: by name, then by first byte.
     pub format: Option<Format>,
     /// Between two cells.
@@ -168,6 +168,14 @@ impl Issuer {
     /// The feed of that name.
     pub fn feed(&self, name: &str) -> Option<&Feed> {
         self.feeds.iter().find(|feed| feed.name == name)
+    }
+}
+
+impl Feed {
+    /// Opens what is sealed inside its files, with the same keys.
+    pub fn unseal(&self) -> Unseal {
+        let keyring = Arc::clone(&self.keyring);
+        Arc::new(move |token| open::open_record(token, &keyring))
     }
 }
 

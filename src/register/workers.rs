@@ -54,9 +54,10 @@ pub(super) fn start(start: Start) -> Lines {
         to_workers.push(raw_to);
         from_workers.push(from);
     }
+    let unseal = judge.unseal.clone();
     let (ended, reader) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
-        let cutter = Cutter::new(&layout, chunk_records, first_chunk);
+        let cutter = Cutter::new(&layout, chunk_records, first_chunk, unseal);
         // A committer that is gone needs no answer.
         let _ = ended.send(cut(read, cutter, &to_workers, first_chunk, &stop));
     });

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
-use crate::model::{Failure, Outcome};
-use crate::model::{FileNo, InRequest, Masked, Place, RecordRow, Timestamp};
+use crate::model::{Failure, FileNo, InRequest, Masked, Outcome, Place, RecordRow, Timestamp, Unseal};
 use crate::vault::{IdMaker, IssuerKeys, Nonces, Pan};
 
 use super::reference::{IssuerProducts, IssuerRanges};
@@ -13,9 +10,6 @@ use super::{Definition, Effects, NewPan, PreparedChunk};
 
 /// Bits of a row key that number a record (or chunk) inside its file: 67 million, above `file_records`' ceiling.
 pub const ORDINAL_BITS: u32 = 26;
-
-/// Opens what is sealed inside a record; `None` for anything that does not open, without a word why.
-pub type Unseal = Arc<dyn Fn(&[u8]) -> Option<Zeroizing<Vec<u8>>> + Send + Sync>;
 
 /// One record as it stands in the file: cells in the order of the service's columns, empty where absent.
 pub struct Record<'a> {

@@ -26,7 +26,7 @@ pub use definition::Definition;
 pub use effects::{Ask, Effect, Effects, Memory, Place, PreparedChunk, Register, asks, settle_all};
 pub use expiry::Expiry;
 pub use fields::{holds_card_number, luhn, record_ref_is_valid};
-pub use judge::{Judge, ORDINAL_BITS, Record, Unseal};
+pub use judge::{Judge, ORDINAL_BITS, Record};
 pub use pans::{Held, NewPan, PanChanges, Pans};
 
 macro_rules! built {

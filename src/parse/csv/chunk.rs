@@ -5,6 +5,7 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter};
 use zeroize::Zeroizing;
 
+use crate::model::InRequest;
 use crate::parse::{ParseError, Visit};
 
 use super::columns::Layout;
@@ -26,6 +27,8 @@ pub struct CsvChunk {
     pub(in crate::parse) first_ordinal: u64,
     pub(super) bytes: Zeroizing<Vec<u8>>,
     pub(in crate::parse) spans: Vec<Span>,
+    /// Where each record stands in its request; nothing where each stands for itself.
+    pub(super) places: Vec<InRequest>,
     pub(super) layout: Arc<Layout>,
 }
 
@@ -37,6 +40,7 @@ impl CsvChunk {
         let unescaped = self.unescape();
         let mut unescaped = unescaped.iter();
         let mut cells: Vec<&[u8]> = vec![b""; self.layout.columns];
+        let mut places = self.places.iter().copied();
         for (ordinal, (line, record)) in (self.first_ordinal..).zip(self.records()) {
             let mut order = self.layout.order.iter();
             let mut put = |cell| order.next().and_then(|&at| cells.get_mut(at)).map(|place| *place = cell);
@@ -57,7 +61,7 @@ impl CsvChunk {
             if !read || order.next().is_some() {
                 return Err(ParseError::Record { line });
             }
-            visit(ordinal, line, &cells, None);
+            visit(ordinal, line, &cells, places.next());
         }
         Ok(())
     }

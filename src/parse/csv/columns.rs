@@ -1,6 +1,6 @@
 //! The column line: which columns a file has, and where each goes.
 
-use crate::model::{Code, Columns, Refusal};
+use crate::model::{Code, Columns, Refusal, Runs};
 use crate::parse::sensitive::names_sensitive_data;
 
 use super::fields::Fields;
@@ -21,6 +21,8 @@ pub struct Layout {
     pub(super) quotes: bool,
     pub(super) records: u64,
     pub(super) line_bytes_max: usize,
+    /// How rows are told to be one request.
+    pub(in crate::parse) runs: Option<&'static Runs>,
 }
 
 /// Reads a column line without its end: for each of its columns the index in the service's.

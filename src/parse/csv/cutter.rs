@@ -133,6 +133,7 @@ impl Cutter {
         let records = self.spans.len();
         let spans = std::mem::replace(&mut self.spans, Vec::with_capacity(records));
         let layout = Arc::clone(&self.layout);
-        Some(RawChunk::Csv(CsvChunk { index, first_ordinal: index * self.chunk_records, bytes, spans, layout }))
+        let first_ordinal = index * self.chunk_records;
+        Some(RawChunk::Csv(CsvChunk { index, first_ordinal, bytes, spans, places: Vec::new(), layout }))
     }
 }

@@ -167,6 +167,7 @@ impl Structure {
             quotes: self.quotes,
             records: self.records,
             line_bytes_max: self.options.limits.line_bytes_max,
+            runs: self.options.columns.runs,
         };
         Ok(Proven {
             header: self.header,

@@ -5,10 +5,11 @@ use zeroize::Zeroizing;
 use crate::model::{InRequest, Request};
 use crate::parse::{ParseError, Visit};
 
+use super::body::Head;
 use super::object::{self, Value};
 
 /// A request that records of a chunk come from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(in crate::parse) struct Origin {
     /// The line of the text on which it starts.
     pub(in crate::parse) line: u64,
@@ -16,6 +17,8 @@ pub(in crate::parse) struct Origin {
     pub(in crate::parse) request: u64,
     pub(in crate::parse) records: u64,
     pub(in crate::parse) is_array: bool,
+    /// What all its records share.
+    pub(in crate::parse) head: Option<Head>,
 }
 
 /// Where a record lies in its chunk; it begins where the one before it ends. Small: a request may be of millions.
@@ -57,12 +60,17 @@ impl JsonChunk {
                 current = origins.next();
             }
             let lost = ParseError::Records { expected: ordinal + 1, found: ordinal };
-            let Some(&Origin { line, request, records, is_array }) = current else { return Err(lost) };
+            let Some(&Origin { line, request, records, is_array, ref head }) = current else { return Err(lost) };
             let end = usize::try_from(span.end).unwrap_or(usize::MAX);
             let record = self.bytes.get(from..end).ok_or(ParseError::Record { line })?;
             from = end;
             object::read(record, self.request, &mut values, &mut scratch).map_err(|_| ParseError::Record { line })?;
             let mut cells: Vec<&[u8]> = vec![b""; self.columns];
+            for (column, value) in head.iter().flat_map(|head| head.iter()) {
+                if let Some(cell) = cells.get_mut(*column) {
+                    *cell = value;
+                }
+            }
             for ((_, column), value) in self.request.keys.iter().zip(&values) {
                 if let Some(cell) = cells.get_mut(*column) {
                     *cell = match value {

@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::model::Unseal;
 use crate::parse::csv::lines::append;
 use crate::parse::encoding::MARK;
 use crate::parse::{ParseError, RawChunk};
@@ -9,7 +10,7 @@ use crate::parse::{ParseError, RawChunk};
 use super::chunk::{JsonChunk, Origin, Span};
 use super::layout::{Form, Layout};
 use super::lines::{Broken, Line, Lines, Requests, Torn, Whole};
-use super::{object, scan};
+use super::{body, object, scan};
 
 /// The most of a record that a chunk keeps as it stands. A request may be far larger, and a chunk is of many records.
 const RECORD_BYTES_KEPT: usize = 64 << 10;
@@ -31,6 +32,7 @@ pub(in crate::parse) struct Cutter {
 /// The chunks being filled.
 struct Chunks {
     layout: Layout,
+    unseal: Option<Unseal>,
     chunk_records: u64,
     first_index: u64,
     /// The header is still to be passed over.
@@ -45,16 +47,22 @@ struct Chunks {
 }
 
 impl Cutter {
-    pub(in crate::parse) fn new(layout: Layout, chunk_records: usize, first_index: u64) -> Self {
+    pub(in crate::parse) fn new(
+        layout: Layout,
+        chunk_records: usize,
+        first_index: u64,
+        unseal: Option<Unseal>,
+    ) -> Self {
         let max = layout.request_bytes_max;
         Self {
             cut: match layout.form {
                 Form::Lines => Cut::Lines(Lines::new(max)),
-                Form::Whole => Cut::Requests(Requests::new(max)),
+                Form::Whole => Cut::Requests(Requests::new(max, layout.request.arrays)),
             },
             mark: if layout.marked { MARK.len() } else { 0 },
             chunks: Chunks {
                 layout,
+                unseal,
                 chunk_records: u64::try_from(chunk_records).unwrap_or(u64::MAX).max(1),
                 first_index,
                 header: layout.has_header,
@@ -115,19 +123,33 @@ impl Chunks {
 
     fn request(&mut self, text: &[u8], line: u64, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
         self.requests += 1;
+        if let Some(around) = self.layout.request.body {
+            let parts = body::take_apart(text, around, self.unseal.as_ref());
+            let parts = parts.map_err(|_| ParseError::Record { line })?;
+            let array = parts.array().unwrap_or(b"[]");
+            let records = u64::try_from(scan::records(array).count()).unwrap_or(u64::MAX);
+            let head = Some(parts.head.clone());
+            let origin = Origin { line, request: self.requests, records, is_array: records > 0, head };
+            return self.records_of(array, &origin, ready);
+        }
         let origin = Origin {
             line,
             request: self.requests,
             records: u64::try_from(scan::records(text).count()).unwrap_or(u64::MAX),
             is_array: text.trim_ascii_start().first() == Some(&b'['),
+            head: None,
         };
+        self.records_of(text, &origin, ready)
+    }
+
+    fn records_of(&mut self, text: &[u8], origin: &Origin, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
         if origin.records == 0 {
             return self.record(b"{}", 1, origin, ready);
         }
         (1..).zip(scan::records(text)).try_for_each(|(n, record)| self.record(&text[record], n, origin, ready))
     }
 
-    fn record(&mut self, record: &[u8], n: u64, origin: Origin, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
+    fn record(&mut self, record: &[u8], n: u64, origin: &Origin, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
         if self.records >= self.layout.records {
             return Err(ParseError::Records { expected: self.layout.records, found: self.records + 1 });
         }
@@ -140,7 +162,7 @@ impl Chunks {
                 append(&mut self.bytes, &shortened.map_err(|_| ParseError::Record { line: origin.line })?);
             }
             if n == 1 || self.origins.is_empty() {
-                self.origins.push(origin);
+                self.origins.push(origin.clone());
             }
             // Both are bounded by the bytes of a request, or of a chunk.
             let [n, end] = [n, self.bytes.len() as u64].map(|it| u32::try_from(it).unwrap_or(u32::MAX));

@@ -34,7 +34,14 @@ pub struct Layout {
 impl Layout {
     /// Where the `n`th record of a line lies in it, counted from 0, and its values.
     pub(in crate::parse) fn spans_of(&self, line: &[u8], n: usize) -> Option<Spans> {
-        let record = scan::records(line).nth(n)?;
+        let record = match self.request.body {
+            None => scan::records(line).nth(n)?,
+            Some(body) => {
+                let array = value_of(line, body.records.1)?.start;
+                let record = scan::records(line.get(array..)?).nth(n)?;
+                record.start + array..record.end + array
+            }
+        };
         let strings = scan::strings(&line[record.clone()]);
         let mut cells = Vec::new();
         for pair in strings.windows(2) {

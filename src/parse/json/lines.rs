@@ -115,8 +115,9 @@ pub(super) struct Whole<'a> {
     pub(super) line: u64,
 }
 
-/// Cuts the requests out of one text, one in memory at a time. An array whose first element is an object is one request;
-/// one whose first element is an array is an array of requests.
+/// Cuts the requests out of one text, one in memory at a time. Where a request may be an array, an array whose first
+/// element is an object is one request, and one whose first element is an array is an array of requests; elsewhere every
+/// array is one of requests.
 pub(super) struct Requests {
     open: Zeroizing<Vec<u8>>,
     between: Between,
@@ -126,6 +127,7 @@ pub(super) struct Requests {
     begun: u64,
     /// The whole text is one request.
     single: bool,
+    arrays: bool,
     bytes_max: usize,
 }
 
@@ -137,7 +139,7 @@ pub(super) enum Torn<E> {
 }
 
 impl Requests {
-    pub(super) fn new(bytes_max: usize) -> Self {
+    pub(super) fn new(bytes_max: usize, arrays: bool) -> Self {
         Self {
             open: Zeroizing::default(),
             between: Between::Begin,
@@ -145,6 +147,7 @@ impl Requests {
             line: 1,
             begun: 1,
             single: false,
+            arrays,
             bytes_max,
         }
     }
@@ -216,6 +219,7 @@ impl Requests {
                 return Ok(false);
             }
             // Records of one request: its own bracket was read already.
+            (Between::Opened | Between::Next, b'{') if !self.arrays => true,
             (Between::Opened, b'{') => {
                 self.single = true;
                 append(&mut self.open, b"[");
@@ -230,7 +234,7 @@ impl Requests {
                 self.between = Between::End;
                 return Ok(false);
             }
-            (Between::Opened | Between::Next, b'[') => true,
+            (Between::Opened | Between::Next, b'[') if self.arrays => true,
             (Between::After, b',') => {
                 self.between = Between::Next;
                 return Ok(false);
@@ -243,14 +247,18 @@ impl Requests {
                 return misplaced("The text is no request; expected is one, or an array of them.");
             }
             (Between::Opened, _) => {
-                return misplaced(
-                    "The array holds neither records nor requests; expected are objects or arrays of them.",
-                );
+                return misplaced(if self.arrays {
+                    "The array holds neither records nor requests; expected are objects or arrays of them."
+                } else {
+                    "The array holds something other than requests; expected are objects."
+                });
             }
             (Between::Next, _) => {
-                return misplaced(
-                    "An element of the array is no request; expected are arrays alone, as the first one.",
-                );
+                return misplaced(if self.arrays {
+                    "An element of the array is no request; expected are arrays alone, as the first one."
+                } else {
+                    "An element of the array is no request; expected are objects."
+                });
             }
             (Between::After, _) => return misplaced("Behind a request stands neither a comma nor the array's end."),
             (Between::End | Between::Within, _) => {

@@ -31,11 +31,25 @@ pub(super) enum Fault {
     Sensitive,
     /// An array of records where the service takes one record.
     Array,
+    /// The value of this key is no object.
+    NotObject(&'static str),
+    /// The value of this key is no array of records.
+    NotArray(&'static str),
+    /// This object stands both in clear and sealed.
+    TwoForms(&'static str),
+    /// A part that is sealed by itself does not open.
+    Sealed,
 }
 
 impl Fault {
     pub(super) fn refusal(self, request: &Request) -> Refusal {
-        let keys = || request.keys.iter().map(|(key, _)| *key).collect::<Vec<_>>().join(", ");
+        let keys = || {
+            let around = request.body.iter().flat_map(|body| {
+                let parts = [body.records.0, body.records.1, body.sealed];
+                body.keys.iter().map(|(key, _)| *key).chain(parts)
+            });
+            around.chain(request.keys.iter().map(|(key, _)| *key)).collect::<Vec<_>>().join(", ")
+        };
         let (code, description) = match self {
             Self::Malformed => (Code::FormatInvalid, "The request is not JSON.".to_owned()),
             Self::Cut => (Code::FormatInvalid, "The request ends before its end; expected is a whole one.".to_owned()),
@@ -51,6 +65,20 @@ impl Fault {
             Self::Unknown => (Code::ColumnUnknown, format!("A key of a record is not known; expected are {}.", keys())),
             Self::Sensitive => return sensitive(),
             Self::Array => (Code::FormatInvalid, "The request is an array; expected is one object.".to_owned()),
+            Self::NotObject(key) => {
+                (Code::FormatInvalid, format!("The value of {key} is no object; expected is an object."))
+            }
+            Self::NotArray(key) => {
+                (Code::FormatInvalid, format!("The value of {key} is no array; expected is an array of records."))
+            }
+            Self::TwoForms(key) => {
+                (Code::FormatInvalid, format!("The request has {key} both in clear and sealed; expected is one of both."))
+            }
+            Self::Sealed => (
+                Code::CryptoError,
+                "A part of the request that is sealed by itself does not open; expected is one sealed for a key of this feed."
+                    .to_owned(),
+            ),
         };
         Refusal::new(code, description)
     }
@@ -77,16 +105,60 @@ pub(super) struct Shape {
 /// Reads a whole request and tells its shape. A fault comes with the line within the request on which it was noticed,
 /// counted from 0.
 pub(super) fn check(text: &[u8], request: &Request) -> Result<Shape, (Fault, u64)> {
+    match shape(text, request)? {
+        shape if shape.is_array && !request.arrays => Err((Fault::Array, 0)),
+        shape => Ok(shape),
+    }
+}
+
+/// The same of a record or an array of them, wherever it stands.
+pub(super) fn shape(text: &[u8], request: &Request) -> Result<Shape, (Fault, u64)> {
     let noticed = Cell::new(None);
     let mut values = Vec::new();
     let mut scratch = Zeroizing::new(Vec::with_capacity(text.len()));
     let visitor = RequestVisitor(RecordSeed { request, noticed: &noticed, values: &mut values, scratch: &mut scratch });
     let mut from = serde_json::Deserializer::from_slice(text);
     let read = from.deserialize_any(visitor).and_then(|shape| from.end().map(|()| shape));
-    match read {
-        Ok(shape) if shape.is_array && !request.arrays => Err((Fault::Array, 0)),
-        Ok(shape) => Ok(shape),
-        Err(error) => Err((fault(&error, &noticed), u64::try_from(error.line().saturating_sub(1)).unwrap_or(0))),
+    read.map_err(|error| (fault(&error, &noticed), line_of(&error)))
+}
+
+fn line_of(error: &serde_json::Error) -> u64 {
+    u64::try_from(error.line().saturating_sub(1)).unwrap_or(0)
+}
+
+/// The members of an object as they stand, in the order of `names`; `None` for one that is absent or null. No other may be there.
+pub(super) fn members<'t>(text: &'t [u8], names: &[&'static str]) -> Result<Vec<Option<&'t RawValue>>, (Fault, u64)> {
+    let noticed = Cell::new(None);
+    let mut from = serde_json::Deserializer::from_slice(text);
+    let read = from.deserialize_map(MembersVisitor { names, noticed: &noticed });
+    let read = read.and_then(|found| from.end().map(|()| found));
+    read.map_err(|error| (fault(&error, &noticed), line_of(&error)))
+}
+
+struct MembersVisitor<'a> {
+    names: &'a [&'static str],
+    noticed: &'a Cell<Option<Fault>>,
+}
+
+impl<'de> Visitor<'de> for MembersVisitor<'_> {
+    type Value = Vec<Option<&'de RawValue>>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = vec![None; self.names.len()];
+        let mut given = vec![false; self.names.len()];
+        while let Some(at) = map.next_key_seed(KeySeed { known: self.names, noticed: self.noticed })? {
+            if std::mem::replace(&mut given[at], true) {
+                self.noticed.set(Some(Fault::Repeated(self.names[at])));
+                return Err(A::Error::custom(""));
+            }
+            let raw: &'de RawValue = map.next_value()?;
+            found[at] = Some(raw).filter(|raw| raw.get() != "null");
+        }
+        Ok(found)
     }
 }
 
@@ -126,7 +198,7 @@ pub(super) fn read<'de>(
 }
 
 /// The most of a value that is kept of an oversized record. No rule of any service lets one so long pass.
-const VALUE_BYTES_KEPT: usize = 16 << 10;
+pub(super) const VALUE_BYTES_KEPT: usize = 16 << 10;
 
 /// A record with the same keys whose values are cut to [`VALUE_BYTES_KEPT`].
 pub(super) fn shortened(text: &[u8], request: &Request) -> Result<Zeroizing<Vec<u8>>, Fault> {
@@ -181,7 +253,7 @@ impl<'de> Visitor<'de> for RecordVisitor<'_, 'de> {
         scratch.clear();
         values.extend(request.keys.iter().map(|_| Value::Absent));
         let mut given = [false; KEYS_MAX];
-        while let Some(at) = map.next_key_seed(KeySeed { request, noticed })? {
+        while let Some(at) = map.next_key_seed(KeySeed { known: request.keys, noticed })? {
             let key = request.keys[at].0;
             if std::mem::replace(&mut given[at], true) {
                 noticed.set(Some(Fault::Repeated(key)));
@@ -201,12 +273,29 @@ impl<'de> Visitor<'de> for RecordVisitor<'_, 'de> {
 /// Keys of a record, at most.
 const KEYS_MAX: usize = 64;
 
-struct KeySeed<'a> {
-    request: &'a Request,
+struct KeySeed<'a, K> {
+    known: &'a [K],
     noticed: &'a Cell<Option<Fault>>,
 }
 
-impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
+/// A key, with or without its column.
+trait Named {
+    fn name(&self) -> &'static str;
+}
+
+impl Named for &'static str {
+    fn name(&self) -> &'static str {
+        self
+    }
+}
+
+impl Named for (&'static str, usize) {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+}
+
+impl<'de, K: Named> DeserializeSeed<'de> for KeySeed<'_, K> {
     type Value = usize;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<usize, D::Error> {
@@ -214,7 +303,7 @@ impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
     }
 }
 
-impl Visitor<'_> for KeySeed<'_> {
+impl<K: Named> Visitor<'_> for KeySeed<'_, K> {
     type Value = usize;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -222,7 +311,7 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<usize, E> {
-        let known = self.request.keys.iter().take(KEYS_MAX).position(|(known, _)| *known == key);
+        let known = self.known.iter().take(KEYS_MAX).position(|known| known.name() == key);
         known.ok_or_else(|| {
             let sensitive = names_sensitive_data(key.as_bytes());
             self.noticed.set(Some(if sensitive { Fault::Sensitive } else { Fault::Unknown }));
@@ -232,7 +321,7 @@ impl Visitor<'_> for KeySeed<'_> {
 }
 
 /// A string, or nothing. The fault is `None` where the value has the wrong type.
-fn value<'de>(raw: &'de RawValue, scratch: &mut Zeroizing<Vec<u8>>) -> Result<Value<'de>, Option<Fault>> {
+pub(super) fn value<'de>(raw: &'de RawValue, scratch: &mut Zeroizing<Vec<u8>>) -> Result<Value<'de>, Option<Fault>> {
     let raw = raw.get();
     if raw == "null" {
         return Ok(Value::Absent);

@@ -8,6 +8,7 @@ use crate::parse::digests::{Digests, Kind as Hashed};
 use crate::parse::survey::Proven;
 use crate::parse::{Controls, Layout as AnyLayout, Options};
 
+use super::body;
 use super::control::{self, Kind};
 use super::layout::{Form, Layout};
 use super::lines::{Broken, Line, Lines, Misplaced, Requests, TooLong, Torn, Whole};
@@ -53,7 +54,7 @@ impl Structure {
         let max = options.limits.request_bytes_max;
         let (cut, phase) = match form {
             Form::Lines => (Cut::Lines(Lines::new(max)), Phase::Header),
-            Form::Whole => (Cut::Requests(Requests::new(max)), Phase::Requests),
+            Form::Whole => (Cut::Requests(Requests::new(max, request.arrays)), Phase::Requests),
         };
         let reading = Reading {
             options,
@@ -203,7 +204,11 @@ impl Reading {
     }
 
     fn request(&mut self, text: &[u8], line: u64, ended: bool) -> Result<(), Refusal> {
-        let shape = match object::check(text, self.request) {
+        let checked = match self.request.body {
+            None => object::check(text, self.request),
+            Some(body) => body::check(text, self.request, body, self.options.unseal.as_ref()),
+        };
+        let shape = match checked {
             Ok(shape) => shape,
             Err((object::Fault::Cut, _)) if !ended => {
                 let what = "The file ends within this request; expected are a whole request and a trailer.";

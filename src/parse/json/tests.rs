@@ -7,8 +7,9 @@ use crate::parse::{Controls, Cutter, Format, Options, ParseError, Proven, Survey
 
 use super::scan;
 
-static REQUEST: Request = Request { keys: &[("id", 0), ("fpan", 2), ("cur", 1)], arrays: true };
-static COLUMNS: Columns = Columns { names: &["ref", "currency", "pan"], missing: |_| None, request: Some(&REQUEST) };
+static REQUEST: Request = Request { keys: &[("id", 0), ("fpan", 2), ("cur", 1)], arrays: true, body: None };
+static COLUMNS: Columns =
+    Columns { names: &["ref", "currency", "pan"], missing: |_| None, request: Some(&REQUEST), runs: None };
 
 const HEADER: &str = r#"{"header":{"version":1,"issuer":"ACME","service":"payment-cards","batchId":"B1","sequence":7,"created":"2026-11-20T01:30:00Z","environment":"TEST"}}"#;
 
@@ -22,6 +23,7 @@ fn options(format: Format, controls: Controls) -> Options {
         issuer: "ACME".into(),
         service: ServiceName::PaymentCards,
         environment: Environment::Test,
+        unseal: None,
     }
 }
 
@@ -35,7 +37,7 @@ fn survey(text: &[u8], options: Options, piece: usize) -> Result<Proven, Refusal
 type Seen = Vec<(u64, u64, Vec<String>, InRequest)>;
 
 fn cut(text: &[u8], proven: &Proven, chunk: usize, first: u64, piece: usize) -> Result<Seen, ParseError> {
-    let mut cutter = Cutter::new(&proven.layout, chunk, first);
+    let mut cutter = Cutter::new(&proven.layout, chunk, first, None);
     let mut ready = Vec::new();
     for part in text.chunks(piece) {
         cutter.push(part, &mut ready)?;

@@ -64,7 +64,7 @@ fn gives_the_same_records_whatever_the_chunk() {
 fn chunks_are_ready_as_soon_as_they_are_whole() {
     let text = text();
     let proven = survey(&text, required()).unwrap();
-    let mut cutter = Cutter::new(&proven.layout, 4, 0);
+    let mut cutter = Cutter::new(&proven.layout, 4, 0, None);
     let mut ready = Vec::new();
     let trailer = text.find("TRL").unwrap();
     cutter.push(&text.as_bytes()[..trailer], &mut ready).unwrap();
@@ -125,7 +125,7 @@ fn a_quote_that_is_never_closed_is_not_kept() {
 
     let text = whole("r-1,\"2303770003322342\",EUR\n");
     let layout = super::survey(&text, options()).unwrap().layout;
-    let mut cutter = Cutter::new(&layout, 100, 0);
+    let mut cutter = Cutter::new(&layout, 100, 0, None);
     cutter.push(format!("{HDR}{COLS}r-1,\"").as_bytes(), &mut Vec::new()).unwrap();
     assert_eq!(cutter.push(&piece, &mut Vec::new()), Err(ParseError::Record { line: 3 }));
 }

@@ -17,7 +17,7 @@ use super::super::Fatal;
 use super::super::answer;
 use super::super::grounds::Accepted;
 use super::super::patience::{Trouble, chain, patiently};
-use super::super::site::{Issuer, Progress, Settings};
+use super::super::site::{Feed, Issuer, Progress, Settings};
 use super::super::trail::{self, Use};
 use super::super::troubles::Waited;
 use super::{Arrival, Next, Story};
@@ -143,7 +143,7 @@ impl Story {
             ranges: &ranges,
             products: &products,
             currencies: settings.currencies.as_deref(),
-            unseal: None,
+            unseal: record.feed.as_deref().and_then(|name| issuer.feed(name)).map(Feed::unseal),
             answers_sealed: settings.reply_key.is_some(),
         }
         .judge())

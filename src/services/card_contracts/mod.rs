@@ -53,6 +53,7 @@ pub const COLUMNS: Columns = Columns {
     names: &["record_ref", "card_contract_id", "pan", "expiry", "card_product_id", "status"],
     missing: |present| present.iter().position(|there| !there),
     request: Some(&REQUEST),
+    runs: None,
 };
 
 /// A JSON line: an object with the columns' names.
@@ -66,6 +67,7 @@ static REQUEST: Request = Request {
         ("status", 5),
     ],
     arrays: false,
+    body: None,
 };
 
 /// Where a contract stands. The words are persisted.

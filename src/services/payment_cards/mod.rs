@@ -64,6 +64,7 @@ pub const COLUMNS: Columns = Columns {
             .map(usize::from)
     },
     request: Some(&REQUEST),
+    runs: None,
 };
 
 /// The body of *Add Payment Cards*: a card, or an array of them.
@@ -74,6 +75,7 @@ static REQUEST: Request = Request {
         ("cardBaseCurrency", column::CURRENCY as usize),
     ],
     arrays: true,
+    body: None,
 };
 
 /// Cards of one request, at most: the API takes no more.
