@@ -219,7 +219,10 @@ fn a_store_that_is_not_there_or_not_ours_to_read_is_said() {
     assert!(!world.at("nightdrop.db").exists(), "reading makes no store");
     world.once().expect(0);
     for (version, why) in [
-        ("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 2", "newer nightdrop"),
+        (
+            "UPDATE _sqlx_migrations SET version = 9999 WHERE version = (SELECT max(version) FROM _sqlx_migrations)",
+            "newer nightdrop",
+        ),
         ("DELETE FROM _sqlx_migrations WHERE version = 9999", "older nightdrop"),
     ] {
         world.sql(version);

@@ -15,7 +15,6 @@ use sha2::{Digest, Sha256};
 use crate::config::Config;
 use crate::model::{Environment, ServiceName, Timestamp, hex};
 use crate::parse::Format;
-use crate::services;
 use crate::services::reference::AccountRanges;
 
 use super::ExitCode;
@@ -55,9 +54,9 @@ struct For {
 }
 
 pub(super) fn sample(asked: &Asked, config: Option<&Path>) -> anyhow::Result<ExitCode> {
-    if services::definition(asked.service).is_none() {
-        let served: Vec<_> = services::BUILT.iter().map(|service| service.view.service.as_str()).collect();
-        eprintln!("nightdrop: this version makes no samples of {}; it makes {}", asked.service, served.join(", "));
+    if asked.service != ServiceName::PaymentCards {
+        let made = ServiceName::PaymentCards;
+        eprintln!("nightdrop: this version makes no samples of {}; it makes {made}", asked.service);
         return Ok(ExitCode::Usage);
     }
     let to = match config {
