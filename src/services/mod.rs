@@ -10,6 +10,7 @@
 
 mod answers;
 pub mod card_contracts;
+pub mod cards;
 mod definition;
 mod effects;
 mod expiry;

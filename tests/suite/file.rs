@@ -1,10 +1,11 @@
-//! Inbound files of payment-cards, right by default and wrong where a test says so.
+//! Inbound files, of payment-cards unless told otherwise: right by default and wrong where a test says so.
 
 use std::fmt::Write as _;
 
 use openssl::hash::{MessageDigest, hash};
 
 use crate::pan;
+use crate::world::kind;
 
 /// All columns of payment-cards.
 pub(crate) const COLUMNS: &str = "record_ref,action,pan,card_base_currency,payment_card_id";
@@ -15,6 +16,8 @@ pub(crate) struct CsvFile {
     pub(crate) version: String,
     pub(crate) issuer: String,
     pub(crate) service: String,
+    /// What its name says that it is.
+    pub(crate) kind: &'static str,
     pub(crate) batch: String,
     pub(crate) sequence: String,
     pub(crate) created: String,
@@ -34,6 +37,7 @@ impl CsvFile {
             version: "1".into(),
             issuer: "ACME".into(),
             service: "payment-cards".into(),
+            kind: "PAYCARDS",
             batch: batch.into(),
             sequence: "1".into(),
             created: "2026-11-20T01:30:00Z".into(),
@@ -43,6 +47,11 @@ impl CsvFile {
             count: None,
             digest: None,
         }
+    }
+
+    /// An empty file of ACME's for another service, under a batch id.
+    pub(crate) fn of(service: &str, columns: &str, batch: &str) -> Self {
+        Self { service: service.into(), kind: kind(service), columns: columns.into(), ..Self::new(batch) }
     }
 
     /// A file of `count` good records, `r-1` onwards, whose PANs come from `seed`.
@@ -99,7 +108,7 @@ impl CsvFile {
 
     /// What its outbound files are called when no earlier file had its name.
     pub(crate) fn stem(&self) -> String {
-        format!("{}_PAYCARDS_{}", self.issuer, self.batch)
+        format!("{}_{}_{}", self.issuer, self.kind, self.batch)
     }
 
     /// Its name when sealed as JWE.

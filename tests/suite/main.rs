@@ -8,6 +8,7 @@
 mod actions;
 mod audit;
 mod broken;
+mod cards;
 mod check;
 mod commands;
 mod confined;

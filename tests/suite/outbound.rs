@@ -152,6 +152,21 @@ impl<'w> Outbound<'w> {
     }
 }
 
+/// The columns of each service's recon.
+const RECON_COLUMNS: [(&str, &str); 5] = [
+    ("payment-cards", "line,record_ref,outcome,code,recoverable,pan_masked,payment_card_id,status"),
+    ("pan-lists", "line,record_ref,outcome,code,recoverable,pan_masked,operation,pan_list_id,pan_list_name"),
+    (
+        "cards",
+        "line,record_ref,outcome,code,recoverable,pan_masked,card_id,card_product_id,consumer_id,consumer_created,registration",
+    ),
+    ("card-contracts", "line,record_ref,outcome,code,recoverable,pan_masked,card_contract_id,changed"),
+    (
+        "click-to-pay",
+        "line,record_ref,outcome,code,recoverable,pan_masked,card_contract_id,src_digital_card_id,src_consumer_id,tar_response",
+    ),
+];
+
 /// A reconciliation that balances.
 pub(crate) struct Recon {
     pub(crate) content: Vec<u8>,
@@ -164,19 +179,20 @@ pub(crate) struct Recon {
 impl Recon {
     /// Reads a recon; fails if it does not balance.
     pub(crate) fn read(stem: &str, content: Vec<u8>) -> Self {
-        const COLUMNS: &str = "line,record_ref,outcome,code,recoverable,pan_masked,payment_card_id,status";
         let text = String::from_utf8(content.clone()).unwrap();
         assert!(!text.contains('\r') && text.ends_with('\n'), "{stem}: lines of recon end with LF");
         let trailer_at = text.trim_end().rfind('\n').unwrap() + 1;
         let (body, trailer) = text.split_at(trailer_at);
         let (header, rest) = body.split_once('\n').unwrap();
         let (columns, rows) = rest.split_once('\n').unwrap();
-        assert_eq!(columns, COLUMNS, "{stem}: the columns of recon");
+        let service = header.split(',').nth(3).unwrap_or_default();
+        let expected = *RECON_COLUMNS.iter().find(|(of, _)| *of == service).map_or(&"", |(_, columns)| columns);
+        assert_eq!(columns, expected, "{stem}: the columns of recon");
         let cells: Vec<_> = trailer.trim_end().split(',').collect();
         assert_eq!((cells.len(), cells[0]), (8, "TRL"), "{stem}: {trailer}");
         assert_eq!(cells[7], sha256_hex(body.as_bytes()), "{stem}: the digest of recon");
         let trailer: [u64; 6] = std::array::from_fn(|at| cells[at + 1].parse().unwrap());
-        let rows = rows_of(COLUMNS, rows);
+        let rows = rows_of(expected, rows);
         assert_eq!(trailer[0], rows.len() as u64, "{stem}: rows of recon");
         let outcomes = ["REGISTERED", "ALREADY_REGISTERED", "DEREGISTERED", "ENROLLED", "REJECTED"];
         for (outcome, said) in outcomes.iter().zip(&trailer[1..]) {

@@ -8,6 +8,7 @@ mod actions;
 mod audit;
 mod backup;
 mod card_contracts;
+mod cards;
 mod chunks;
 mod decide;
 mod files;

@@ -12,6 +12,8 @@ use serde_json::Value;
 use crate::file::sha256_hex;
 use crate::world::{Ran, World, files_under};
 
+pub(crate) use same::expect_all_as_foreseen;
+
 /// `nightdrop check FILE --json`; fails if it changed anything.
 fn foreseen(world: &World, file: &str) -> (i32, Value) {
     let ran = checked(world, &[file, "--config", "nightdrop.toml", "--json"]);

@@ -11,7 +11,7 @@ use crate::seal::josekit;
 use crate::world::{Shape, World};
 
 /// A file of the corpus: its name, its bytes.
-type Bad = (String, Vec<u8>);
+pub(crate) type Bad = (String, Vec<u8>);
 
 /// Checks a file that does not lie in the inbound directory yet.
 fn check(world: &World, (name, bytes): &Bad) -> (i32, Value) {
@@ -86,7 +86,7 @@ fn expect_findings(world: &World, stem: &str, findings: &[Value]) {
 }
 
 /// All of them are checked, then dropped together; none of them changes what becomes of another.
-fn expect_all_as_foreseen(world: &World, files: &[Bad]) {
+pub(crate) fn expect_all_as_foreseen(world: &World, files: &[Bad]) {
     let foreseen: Vec<_> = files.iter().map(|bad| check(world, bad)).collect();
     for (name, bytes) in files {
         world.drop_bytes(name, bytes);

@@ -19,7 +19,7 @@ use crate::outbound::Outbound;
 use crate::seal;
 
 pub(crate) use process::{PATIENCE, Ran, Running, long, now, pause, throughout, until};
-pub(crate) use shape::Shape;
+pub(crate) use shape::{Shape, kind};
 
 /// See the module.
 pub(crate) struct World {
@@ -52,6 +52,7 @@ impl World {
             fs::create_dir_all(world.outbound_of(issuer)).unwrap();
         }
         world.write("reference/account_ranges.csv", world.shape.account_ranges());
+        world.write("reference/card_products.csv", world.shape.card_products());
         world.write("nightdrop.toml", world.shape.toml());
         world
     }

@@ -13,6 +13,8 @@ pub(crate) struct Shape {
     pub(crate) chunk_records: u32,
     /// Ids of the issuers; the first is the one that files are dropped for unless a test says otherwise.
     pub(crate) issuers: Vec<&'static str>,
+    /// The services that each issuer has a feed for, `ISSUER-SERVICE`.
+    pub(crate) services: Vec<&'static str>,
     /// Whether recon and errors are sealed for the issuers.
     pub(crate) reply: bool,
     /// The value of every feed's `envelopes`.
@@ -41,6 +43,7 @@ impl Default for Shape {
             workers: 2,
             chunk_records: 100,
             issuers: vec!["ACME"],
+            services: vec!["payment-cards"],
             reply: true,
             envelopes: r#"["jwe"]"#,
             feed: "",
@@ -85,6 +88,7 @@ key_encryption_key = {{ file = "keys/kek.key" }}
 
 [reference]
 account_ranges = "reference/account_ranges.csv"
+card_products = "reference/card_products.csv"
 
 [telemetry]
 log = "text"
@@ -94,16 +98,16 @@ log = "text"
         for id in &self.issuers {
             write!(text, "\n[[issuer]]\nid = \"{id}\"\n{reply}currencies = [\"EUR\", \"USD\"]\n").unwrap();
         }
-        for id in &self.issuers {
-            let name = id.to_lowercase();
+        for (id, service) in self.issuers.iter().flat_map(|id| self.services.iter().map(move |service| (id, service))) {
+            let (name, kind) = (id.to_lowercase(), kind(service));
             write!(
                 text,
                 r#"
 [[feed]]
-name = "{name}-payment-cards"
+name = "{name}-{service}"
 issuer = "{id}"
-service = "payment-cards"
-files = "{id}_PAYCARDS_*"
+service = "{service}"
+files = "{id}_{kind}_*"
 envelopes = {envelopes}
 keys = ["keys/feed.jwk", "keys/feed-ec.jwk"]
 environment = "TEST"
@@ -125,5 +129,26 @@ environment = "TEST"
                 .unwrap();
         }
         text
+    }
+
+    /// The card products: the same for each issuer.
+    pub(crate) fn card_products(&self) -> String {
+        let mut text = String::from("issuer,card_product_id,scheme,tokenization_eligible\n");
+        for id in &self.issuers {
+            writeln!(text, "{id},gold,MASTERCARD,true\n{id},plain,MASTERCARD,false").unwrap();
+        }
+        text
+    }
+}
+
+/// How files of a service are called, after the issuer's id.
+pub(crate) fn kind(service: &str) -> &'static str {
+    match service {
+        "payment-cards" => "PAYCARDS",
+        "pan-lists" => "PANLISTS",
+        "cards" => "CARDS",
+        "card-contracts" => "CONTRACTS",
+        "click-to-pay" => "CLICK",
+        other => panic!("no service is called {other}"),
     }
 }

@@ -1,0 +1,161 @@
+//! The SQL of cards.
+
+use std::sync::Arc;
+
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+
+use crate::ledger::LedgerError;
+use crate::model::{FileNo, Masked};
+use crate::services::cards::{Ask, Card, Difference, Register, Registration, fold, settle};
+use crate::services::{Held, Place, PreparedChunk, asks, settle_all};
+
+use super::Write;
+use super::chunks::{ROWS_A_STATEMENT, values};
+use super::vault::{self, broken, fingerprint, marks, sorted};
+
+pub(super) async fn apply(
+    write: &mut Write<'_>,
+    no: FileNo,
+    issuer: i64,
+    chunks: &mut [PreparedChunk],
+) -> Result<(), LedgerError> {
+    let register = read(write.on()?, no, issuer, chunks).await?;
+    let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
+    let (changes, difference) = fold(&register, asks.iter().copied());
+    write_difference(write, issuer, &difference).await?;
+    settle_all(chunks, places.into_iter().zip(changes), settle);
+    Ok(())
+}
+
+const CARD: &str = "SELECT vault_card.fingerprint, vault_card.pan_id, digits, bin6, last4, \
+     card_id, card_product_id, consumer_id, registration \
+     FROM vault_card JOIN card USING (pan_id) JOIN consumer ON consumer.no = card.consumer";
+
+/// Reads what the chunks ask for.
+pub(super) async fn read(
+    reader: &mut SqliteConnection,
+    _no: FileNo,
+    issuer: i64,
+    chunks: &[PreparedChunk],
+) -> Result<Register, LedgerError> {
+    let asks: Vec<&Ask> = asks::<Ask>(chunks).into_iter().map(|(_, ask)| ask).collect();
+    let news = || asks.iter().filter_map(|ask| if let Ask::Register(new) = ask { Some(new) } else { None });
+    let pans = sorted(news().map(|new| new.pan.fingerprint));
+    let mut register =
+        Register { held: vault::held(reader, issuer, pans.iter().copied()).await?, ..Register::default() };
+
+    for part in pans.chunks(ROWS_A_STATEMENT) {
+        let sql =
+            format!("SELECT fingerprint FROM card_retired WHERE issuer = ? AND fingerprint IN ({})", marks(part.len()));
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(issuer);
+        for key in part {
+            select = select.bind(key.to_vec());
+        }
+        for row in select.fetch_all(&mut *reader).await? {
+            register.retired.insert(fingerprint(row.try_get(0)?)?);
+        }
+    }
+
+    let held = sorted(register.held.values().map(|held| held.pan_id));
+    for part in held.chunks(ROWS_A_STATEMENT) {
+        let sql = format!("{CARD} WHERE card.pan_id IN ({})", marks(part.len()));
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        for pan_id in part {
+            select = select.bind(*pan_id);
+        }
+        select.fetch_all(&mut *reader).await?.iter().try_for_each(|row| take_card(&mut register, row))?;
+    }
+    let ids = asks.iter().map(|ask| match ask {
+        Ask::Register(new) => &*new.card.id,
+        Ask::Delete(id) => id,
+    });
+    for part in sorted(ids).chunks(ROWS_A_STATEMENT) {
+        let sql = format!("{CARD} WHERE card.issuer = ? AND card_id IN ({})", marks(part.len()));
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(issuer);
+        for id in part {
+            select = select.bind(*id);
+        }
+        select.fetch_all(&mut *reader).await?.iter().try_for_each(|row| take_card(&mut register, row))?;
+    }
+
+    for part in sorted(news().map(|new| &*new.card.consumer)).chunks(ROWS_A_STATEMENT) {
+        let sql =
+            format!("SELECT consumer_id, no FROM consumer WHERE issuer = ? AND consumer_id IN ({})", marks(part.len()));
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(issuer);
+        for id in part {
+            select = select.bind(*id);
+        }
+        for row in select.fetch_all(&mut *reader).await? {
+            register.consumers.insert(row.try_get::<&str, _>(0)?.into(), row.try_get(1)?);
+        }
+    }
+    Ok(register)
+}
+
+fn take_card(register: &mut Register, row: &sqlx::sqlite::SqliteRow) -> Result<(), LedgerError> {
+    let masked = Masked { digits: row.try_get(2)?, bin6: row.try_get(3)?, last4: row.try_get(4)? };
+    let card = Card {
+        fingerprint: fingerprint(row.try_get(0)?)?,
+        pan_id: row.try_get(1)?,
+        masked,
+        id: row.try_get::<&str, _>(5)?.into(),
+        product: row.try_get::<&str, _>(6)?.into(),
+        consumer: row.try_get::<&str, _>(7)?.into(),
+        registration: Registration::from_word(row.try_get(8)?).ok_or_else(|| broken("a card's registration"))?,
+    };
+    register.held.insert(card.fingerprint, Held { pan_id: card.pan_id, masked });
+    register.cards.insert(card.id.clone(), Arc::new(card));
+    Ok(())
+}
+
+/// Deletions first: an id has one live card at a time, and a PAN goes only when no card has it.
+async fn write_difference(write: &mut Write<'_>, issuer: i64, difference: &Difference) -> Result<(), LedgerError> {
+    for part in difference.removed.chunks(ROWS_A_STATEMENT) {
+        let sql = format!("DELETE FROM card WHERE pan_id IN ({})", marks(part.len()));
+        let mut delete = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        for pan_id in part {
+            delete = delete.bind(*pan_id);
+        }
+        if delete.execute(write.on()?).await?.rows_affected() != part.len() as u64 {
+            return Err(broken("a card"));
+        }
+    }
+    for part in difference.retired.chunks(ROWS_A_STATEMENT) {
+        let sql = format!("INSERT INTO card_retired (issuer, fingerprint) VALUES {}", values(part.len(), 2));
+        let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        for key in part {
+            insert = insert.bind(issuer).bind(key.to_vec());
+        }
+        insert.execute(write.on()?).await?;
+    }
+    vault::write_changes(write, issuer, &difference.pans).await?;
+    for part in difference.consumers.chunks(ROWS_A_STATEMENT) {
+        let sql = format!("INSERT INTO consumer (no, issuer, consumer_id) VALUES {}", values(part.len(), 3));
+        let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
+        for (no, id) in part {
+            insert = insert.bind(*no).bind(issuer).bind(&**id);
+        }
+        insert.execute(write.on()?).await?;
+    }
+    for part in difference.added.chunks(ROWS_A_STATEMENT) {
+        let sql = format!(
+            "INSERT INTO card (pan_id, issuer, card_id, consumer, card_product_id, state, expiry, registration) VALUES {}",
+            values(part.len(), 8)
+        );
+        let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
+        for added in part {
+            let card = &added.new.card;
+            insert = insert
+                .bind(added.pan_id)
+                .bind(issuer)
+                .bind(&*card.id)
+                .bind(added.consumer)
+                .bind(&*card.product)
+                .bind(if added.new.active { "ACTIVE" } else { "INACTIVE" })
+                .bind(added.new.expiry.number())
+                .bind(card.registration.as_str());
+        }
+        insert.execute(write.on()?).await?;
+    }
+    Ok(())
+}
