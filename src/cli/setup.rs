@@ -116,20 +116,26 @@ fn assemble_issuer(
     keys: Arc<IssuerKeys>,
     surroundings: &Surroundings,
 ) -> Result<Issuer, Unfit> {
-    let reply_key = match &issuer.reply_key {
-        None => None,
-        Some(source) => {
-            let key = format!("issuer {}: reply_key", issuer.id);
-            let bytes = source.read(surroundings).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?;
-            Some(Recipient::parse(&bytes).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?)
-        }
+    let public = |name: &str, source: &Option<config::SecretSource>| -> Result<Option<Recipient>, Unfit> {
+        let Some(source) = source else { return Ok(None) };
+        let key = format!("issuer {}: {name}", issuer.id);
+        let bytes = source.read(surroundings).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?;
+        Recipient::parse(&bytes).map(Some).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))
     };
+    let reply_key = public("reply_key", &issuer.reply_key)?;
+    let enroll_key = public("enroll_client_encryption_key", &issuer.enroll_client_encryption_key)?;
+    if enroll_key.as_ref().is_some_and(|key| !key.is_rsa()) {
+        let words = "is no RSA key; the enroller's card objects are sealed with RSA-OAEP-256";
+        return Err(Unfit::config(format!("issuer {}: enroll_client_encryption_key: {words}", issuer.id)));
+    }
     let feeds = config.feeds_of(&issuer.id).map(|feed| assemble_feed(feed, surroundings)).collect::<Result<_, _>>()?;
     Ok(Issuer {
         id: issuer.id.clone(),
         inbound: issuer.inbound.clone(),
         outbox: Outbox::new(&issuer.outbound),
         reply_key,
+        enroll_key,
+        seal_sensitive_data: issuer.seal_sensitive_data,
         currencies: issuer.currencies.clone(),
         keys,
         feeds,
@@ -181,5 +187,6 @@ pub(super) fn feed_with(feed: &config::Feed, keys: Vec<PrivateKey>) -> Result<Fe
         },
         sequence_wait: feed.sequence_wait,
         done_marker: feed.done_marker,
+        after: feed.after.clone(),
     })
 }

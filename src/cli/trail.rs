@@ -60,8 +60,8 @@ pub(super) async fn configuration(ledger: &dyn Ledger, config: &Config, setup: &
 }
 
 fn issuer(issuer: &Arc<Issuer>) -> Value {
-    let reply_key = issuer.reply_key.as_ref().map(reply_key);
-    json!({"id": issuer.id, "vault_key_epoch": issuer.keys.epoch(), "reply_key": reply_key})
+    let [reply_key, enroll_key] = [&issuer.reply_key, &issuer.enroll_key].map(|key| key.as_ref().map(reply_key));
+    json!({"id": issuer.id, "vault_key_epoch": issuer.keys.epoch(), "reply_key": reply_key, "enroll_key": enroll_key})
 }
 
 fn reply_key(key: &Recipient) -> Value {

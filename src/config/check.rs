@@ -57,7 +57,12 @@ type Judge<'j> = &'j dyn Fn(&[u8]) -> Result<(), String>;
 fn secrets<'c>(config: &'c Config, judges: &Judges<'c>) -> Vec<(String, &'c SecretSource, Judge<'c>)> {
     let mut all = vec![("vault.key_encryption_key".to_owned(), &config.key_encryption_key, judges.kek)];
     for (at, issuer) in config.issuers.iter().enumerate() {
-        all.extend(issuer.reply_key.as_ref().map(|key| (format!("issuer[{at}].reply_key"), key, judges.public_key)));
+        let named = |(name, key)| (format!("issuer[{at}].{name}"), key, judges.public_key);
+        let keys = [
+            ("reply_key", issuer.reply_key.as_ref()),
+            ("enroll_client_encryption_key", issuer.enroll_client_encryption_key.as_ref()),
+        ];
+        all.extend(keys.into_iter().filter_map(|(name, key)| Some((name, key?))).map(named));
     }
     for (at, feed) in config.feeds.iter().enumerate() {
         let named = |(key, source)| (format!("feed[{at}].keys[{key}]"), source, judges.private_key);
@@ -66,11 +71,12 @@ fn secrets<'c>(config: &'c Config, judges: &Judges<'c>) -> Vec<(String, &'c Secr
     all
 }
 
-/// A private key in a file is its owner's alone. A reply key is public, and systemd guards its credentials.
+/// A private key in a file is its owner's alone. Reply and enroll keys are public, and systemd guards its credentials.
 fn open_to_others(key: &str, source: &SecretSource) -> Option<String> {
     let SecretSource::File(path) = source else { return None };
     let mode = mode(path)?;
-    let open = !key.ends_with("reply_key") && mode != 0o400 && mode != 0o600;
+    let public = key.ends_with("reply_key") || key.ends_with("enroll_client_encryption_key");
+    let open = !public && mode != 0o400 && mode != 0o600;
     open.then(|| format!("{key}: {source} has mode {mode:04o}; expected 0400 or 0600"))
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{EnvelopeKind, Environment};
 
 use super::decided::{Config, Controls, Feed, Format, Issuer, Kit, Reference, Store};
+use super::needs;
 use super::places::{self, Claimed};
 use super::written::{Purpose, Written, WrittenFeed, WrittenIssuer};
 use super::{Problem, SecretSource};
@@ -48,7 +49,12 @@ fn together(written: &Written<'_>, purpose: Purpose) -> (Option<Environment>, Ve
     let environment = one_environment(&written.feeds);
     for feed in &written.feeds {
         refuse_contradictions(feed, purpose);
+        needs::refuse_missing(written, feed, purpose);
     }
+    for issuer in written.issuers.iter().filter(|issuer| issuer.seal_sensitive_data && issuer.reply_key.is_none()) {
+        issuer.section.note("seal_sensitive_data", "needs a reply_key");
+    }
+    needs::refuse_wrong_orders(written);
     let issuers: Vec<(Claimed, Claimed)> = written.issuers.iter().map(|it| directories(it, written)).collect();
     refuse_shared_places(written, &issuers);
     (environment, issuers)
@@ -62,7 +68,9 @@ fn decided(written: Vec<WrittenIssuer<'_>>, directories: Vec<(Claimed, Claimed)>
             outbound: outbound.path,
             reply_key: issuer.reply_key,
             reply_envelope: issuer.reply_envelope,
+            enroll_client_encryption_key: issuer.enroll_client_encryption_key,
             currencies: issuer.currencies,
+            seal_sensitive_data: issuer.seal_sensitive_data,
         })
     });
     decided.collect()
@@ -83,6 +91,7 @@ fn feed(written: WrittenFeed<'_>) -> Option<Feed> {
         sequence: written.sequence,
         sequence_wait: written.sequence_wait,
         done_marker: written.done_marker,
+        after: written.after,
         allow_plaintext: written.allow_plaintext,
     })
 }

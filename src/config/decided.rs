@@ -121,8 +121,12 @@ pub struct Issuer {
     pub reply_key: Option<SecretSource>,
     /// What they are sealed as.
     pub reply_envelope: EnvelopeKind,
+    /// The enroller's public key, which card objects are sealed for (click-to-pay).
+    pub enroll_client_encryption_key: Option<SecretSource>,
     /// The card base currencies it takes, in capitals; `None`: every active one.
     pub currencies: Option<Vec<String>>,
+    /// Whether failed PANs in an answer are sealed once more by themselves (pan-lists).
+    pub seal_sensitive_data: bool,
 }
 
 /// One kind of file from one issuer.
@@ -154,6 +158,8 @@ pub struct Feed {
     pub sequence_wait: Duration,
     /// Whether a file counts as whole only once `NAME.done` lies beside it.
     pub done_marker: bool,
+    /// The feeds of the same issuer whose claimed files its own wait for.
+    pub after: Vec<String>,
     /// Whether plain text is accepted; never with PROD.
     pub allow_plaintext: bool,
 }

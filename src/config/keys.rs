@@ -71,7 +71,9 @@ const KEYS: &[(&str, Kind, bool)] = &[
     ("issuer.outbound", Path, false),
     ("issuer.reply_key", Secret, false),
     ("issuer.reply_envelope", Word(&["jwe"]), false),
+    ("issuer.enroll_client_encryption_key", Secret, false),
     ("issuer.currencies", Texts, false),
+    ("issuer.seal_sensitive_data", Flag, false),
     ("feed.name", Text, true),
     ("feed.issuer", Text, true),
     ("feed.service", Service, true),
@@ -85,6 +87,7 @@ const KEYS: &[(&str, Kind, bool)] = &[
     ("feed.sequence", Word(&["off", "increasing", "gapless"]), false),
     ("feed.sequence_wait", Duration, false),
     ("feed.done_marker", Flag, false),
+    ("feed.after", Texts, false),
     ("feed.allow_plaintext", Flag, false),
 ];
 
@@ -282,7 +285,11 @@ mod tests {
             let (good, bad): (Vec<String>, Vec<String>) = match kind {
                 Whole(low, high) => (vec![low.to_string(), high.to_string()], vec![(high + 1).to_string()]),
                 Flag => (vec!["false".into()], vec!["1".into()]),
-                Service => (served().iter().map(|it| format!("\"{it}\"")).collect(), vec!["\"nonsense\"".into()]),
+                Service => {
+                    // The others need more than their feed.
+                    let plain = services::BUILT.iter().filter(|service| service.needs.is_empty());
+                    (plain.map(|it| format!("\"{}\"", it.view.service)).collect(), vec!["\"nonsense\"".into()])
+                }
                 Word(words) => (words.iter().map(|it| format!("\"{it}\"")).collect(), vec!["\"nonsense\"".into()]),
                 Duration => (vec!["\"7s\"".into()], vec!["7".into(), "\"7\"".into()]),
                 Bytes => (vec!["\"7MiB\"".into(), "7340032".into()], vec!["\"7 apples\"".into()]),
@@ -290,10 +297,10 @@ mod tests {
             };
             // What contradicts another key (PROD with plain text, "json" with controls) is not this key's fault.
             let contradicts = ["feed.format", "feed.environment"];
-            for value in good
-                .iter()
-                .filter(|value| !(contradicts.contains(&key) && (value.contains("\"json\"") || value.contains("PROD"))))
-            {
+            for value in good.iter().filter(|value| {
+                !(contradicts.contains(&key)
+                    && (value.contains("\"json\"") || value.contains("PROD") || value.contains("card-contracts")))
+            }) {
                 assert!(!about(&with(key, value)), "{key} = {value}: {:?}", with(key, value));
             }
             for value in bad {

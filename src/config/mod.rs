@@ -8,6 +8,7 @@ pub mod check;
 mod decide;
 mod decided;
 pub mod keys;
+mod needs;
 mod places;
 mod problem;
 mod quantity;

@@ -286,11 +286,16 @@ impl<'d> Value<'d> {
 
     /// An array of at least one element; wrong elements are noted and make the whole absent.
     pub(super) fn list<T>(&self, read: impl Fn(&Value<'d>) -> Option<T>) -> Option<Vec<T>> {
-        let elements = self.elements()?;
-        if elements.is_empty() {
+        if self.elements()?.is_empty() {
             self.note("must not be empty");
             return None;
         }
+        self.list_or_nothing(read)
+    }
+
+    /// The same of an array that may have none.
+    pub(super) fn list_or_nothing<T>(&self, read: impl Fn(&Value<'d>) -> Option<T>) -> Option<Vec<T>> {
+        let elements = self.elements()?;
         let count = elements.len();
         let values: Vec<T> = elements.iter().filter_map(read).collect();
         (values.len() == count).then_some(values)

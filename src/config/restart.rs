@@ -54,7 +54,17 @@ pub fn takes_restart(now: &Config, new: &Config) -> Vec<Problem> {
     fixed("store.cache", *cache_bytes != new.store.cache_bytes);
     fixed("vault.key_encryption_key", *key_encryption_key != new.key_encryption_key);
     fixed("telemetry.log", *log != new.log);
-    for Issuer { id, inbound, outbound, reply_key: _, reply_envelope: _, currencies: _ } in issuers {
+    for Issuer {
+        id,
+        inbound,
+        outbound,
+        reply_key: _,
+        reply_envelope: _,
+        enroll_client_encryption_key: _,
+        currencies: _,
+        seal_sensitive_data: _,
+    } in issuers
+    {
         if let Some(issuer) = new.issuers.iter().find(|issuer| issuer.id == *id) {
             fixed(&format!("issuer {id}: inbound"), *inbound != issuer.inbound);
             fixed(&format!("issuer {id}: outbound"), *outbound != issuer.outbound);

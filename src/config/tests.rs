@@ -66,7 +66,9 @@ fn what_is_not_written_is_as_documented() {
         outbound: at("outbound"),
         reply_key: None,
         reply_envelope: EnvelopeKind::Jwe,
+        enroll_client_encryption_key: None,
         currencies: None,
+        seal_sensitive_data: false,
     };
     let feed = Feed {
         name: "acme".into(),
@@ -82,6 +84,7 @@ fn what_is_not_written_is_as_documented() {
         sequence: Sequence::Off,
         sequence_wait: Duration::from_secs(7_200),
         done_marker: false,
+        after: Vec::new(),
         allow_plaintext: false,
     };
     let expected = Config {
@@ -181,12 +184,6 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     ("[store]", "[daemon]\nsocket_mode = \"s\"\n[store]", "daemon.socket_mode: not a key of this version"),
     ("[store]", "[telemetry]\nmetrics = \"m\"\n[store]", "telemetry.metrics: not a key of this version"),
-    (
-        "id = \"ACME\"",
-        "id = \"ACME\"\nseal_sensitive_data = false",
-        "issuer[0].seal_sensitive_data: not a key of this version",
-    ),
-    ("name = \"acme\"", "name = \"acme\"\nafter = []", "feed[0].after: not a key of this version"),
     ("[store]", "[[sftp]]\nname = \"a\"\n[store]", "sftp: not a key of this version"),
     // Required.
     ("url = \"sqlite:nightdrop.db\"", "", "store.url: required, but absent"),
@@ -275,6 +272,14 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     ("id = \"ACME\"", "id = \"acme\"", "issuer[0].id: must be 1 to 16 of A-Z, 0-9 and _"),
     ("id = \"ACME\"", "id = \"A2345678901234567\"", "issuer[0].id: must be 1 to 16 of A-Z, 0-9 and _"),
+    ("payment-cards", "card-contracts", "feed[0].service: needs card_products in [reference]"),
+    ("id = \"ACME\"", "id = \"ACME\"\nseal_sensitive_data = true", "issuer[0].seal_sensitive_data: needs a reply_key"),
+    ("name = \"acme\"", "name = \"acme\"\nafter = [\"other\"]", "feed[0].after: no [[feed]] has the name other"),
+    (
+        "name = \"acme\"",
+        "name = \"acme\"\nafter = [\"acme\"]",
+        "feed[0].after: acme waits for this feed itself, so that neither would ever be taken",
+    ),
     ("name = \"acme\"", "name = \"-a\"", "feed[0].name: must not begin with a dash"),
     ("name = \"acme\"", "name = \"a b\"", "feed[0].name: must be 1 to 64 of A-Z, a-z, 0-9, _, . and -"),
     (

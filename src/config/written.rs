@@ -41,7 +41,9 @@ pub(super) struct WrittenIssuer<'d> {
     pub(super) outbound: Option<PathBuf>,
     pub(super) reply_key: Option<SecretSource>,
     pub(super) reply_envelope: EnvelopeKind,
+    pub(super) enroll_client_encryption_key: Option<SecretSource>,
     pub(super) currencies: Option<Vec<String>>,
+    pub(super) seal_sensitive_data: bool,
 }
 
 pub(super) struct WrittenFeed<'d> {
@@ -59,6 +61,7 @@ pub(super) struct WrittenFeed<'d> {
     pub(super) sequence: Sequence,
     pub(super) sequence_wait: Duration,
     pub(super) done_marker: bool,
+    pub(super) after: Vec<String>,
     pub(super) allow_plaintext: bool,
 }
 
@@ -206,7 +209,9 @@ fn issuer(section: Section<'_>) -> WrittenIssuer<'_> {
         outbound: section.optional("outbound", Value::path),
         reply_key: section.optional("reply_key", |it| secret(it, false)),
         reply_envelope: section.or("reply_envelope", EnvelopeKind::Jwe, word),
+        enroll_client_encryption_key: section.optional("enroll_client_encryption_key", |it| secret(it, false)),
         currencies: section.optional("currencies", |it| it.list(currency_code)),
+        seal_sensitive_data: section.or("seal_sensitive_data", false, Value::flag),
         section,
     };
     written.section.refuse_unknown();
@@ -233,6 +238,7 @@ fn feed(section: Section<'_>) -> WrittenFeed<'_> {
         sequence: section.or("sequence", Sequence::Off, |it| it.word(&sequences, &[])),
         sequence_wait: section.or("sequence_wait", Duration::from_secs(7_200), |it| duration(it, Duration::ZERO)),
         done_marker: section.or("done_marker", false, Value::flag),
+        after: section.or("after", Vec::new(), |it| it.list_or_nothing(feed_name)),
         allow_plaintext: section.or("allow_plaintext", false, Value::flag),
         section,
     };

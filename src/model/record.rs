@@ -33,6 +33,8 @@ pub struct InRequest {
     pub records: u64,
     /// The request is an array, and not one record.
     pub is_array: bool,
+    /// The records are rows of CSV that are told to be a request.
+    pub is_row: bool,
 }
 
 /// The same as the ledger keeps it: enough to answer request by request. The numbers are persisted.
@@ -53,7 +55,7 @@ impl Place {
     /// What is kept of a place.
     pub fn of(place: Option<InRequest>) -> Self {
         match place {
-            None => Self::Row,
+            None | Some(InRequest { is_row: true, .. }) => Self::Row,
             Some(InRequest { is_array: false, .. }) => Self::Object,
             Some(InRequest { n: 1, .. }) => Self::First,
             Some(_) => Self::Next,

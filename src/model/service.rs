@@ -12,6 +12,7 @@ macro_rules! registry {
     ($take:ident) => {
         $take! {
             PaymentCards in payment_cards;
+            PanLists in pan_lists;
             Cards in cards;
             CardContracts in card_contracts;
         }

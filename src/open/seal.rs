@@ -46,6 +46,11 @@ impl Recipient {
         self.kid.as_deref()
     }
 
+    /// Whether it is an RSA key: what is sealed for one is sealed with RSA-OAEP-256.
+    pub const fn is_rsa(&self) -> bool {
+        matches!(self.public, PublicKey::Rsa { .. })
+    }
+
     /// Hex SHA-256 of the DER SubjectPublicKeyInfo.
     pub fn fingerprint(&self) -> Result<String, KeyError> {
         Ok(self.public.fingerprint()?)

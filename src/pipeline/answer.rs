@@ -15,7 +15,7 @@ use crate::services::{Answering, definition};
 use crate::vault::IssuerKeys;
 
 use super::patience::{Trouble, blocking};
-use super::reply::ReplySeal;
+use super::reply::{ReplySeal, seal_part};
 use super::site::{Issuer, Settings, Site};
 use super::trail::{self, Use};
 
@@ -130,7 +130,7 @@ impl Reading {
             d1_batch: false,
             sealed: seal.is_some(),
             keys: &self.keys,
-            seal_sensitive: None,
+            seal_sensitive: self.seal.as_ref().filter(|_| settings.seal_sensitive_data).map(|seal| seal_part(&seal.0)),
         });
         let mut book = Book::begin(outbox, record, service.view, WORDS, seal, answers)?;
         for from in (0..self.chunks).step_by(usize::try_from(CHUNKS_A_READ).unwrap_or(1)) {

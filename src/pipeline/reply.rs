@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::open::{Recipient, Sealer};
 use crate::report::{Draft, Seal, SealedWrite};
+use crate::services::{SealPart, SealedPart, Sink};
 
 /// A reply key at work.
 pub(super) struct ReplySeal(pub(super) Arc<Recipient>);
@@ -35,5 +36,32 @@ impl Write for Sealing {
 impl SealedWrite for Sealing {
     fn finish(self: Box<Self>) -> io::Result<Draft> {
         self.0.finish()
+    }
+}
+
+/// Seals parts of answers by themselves, for the same key.
+pub(super) fn seal_part(recipient: &Arc<Recipient>) -> SealPart {
+    let recipient = Arc::clone(recipient);
+    Arc::new(move |sink| {
+        let sealer = Sealer::new(&recipient, sink).map_err(io::Error::other)?;
+        Ok(Box::new(Part(sealer)))
+    })
+}
+
+struct Part(Sealer<Sink>);
+
+impl Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl SealedPart for Part {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.0.finish().map(drop)
     }
 }

@@ -128,6 +128,10 @@ pub struct Issuer {
     pub outbox: Outbox,
     /// For whom its answers are sealed.
     pub reply_key: Option<Recipient>,
+    /// For whom card objects are sealed.
+    pub enroll_key: Option<Recipient>,
+    /// Whether failed PANs in answers are sealed once more by themselves.
+    pub seal_sensitive_data: bool,
     /// The currencies it allows.
     pub currencies: Option<Vec<String>>,
     /// Its keys in the vault.
@@ -162,6 +166,8 @@ pub struct Feed {
     pub sequence_wait: Duration,
     /// Whether a file waits for its marker.
     pub done_marker: bool,
+    /// Feeds whose claimed files its own wait for.
+    pub after: Vec<String>,
 }
 
 impl Issuer {
@@ -194,6 +200,10 @@ pub(super) struct Settings {
     pub(super) controls_required: bool,
     pub(super) currencies: Option<Vec<String>>,
     pub(super) reply_key: Option<String>,
+    #[serde(default)]
+    pub(super) enroll_key: Option<String>,
+    #[serde(default)]
+    pub(super) seal_sensitive_data: bool,
     pub(super) ranges_digest: [u8; 32],
     #[serde(default)]
     pub(super) products_digest: Option<[u8; 32]>,

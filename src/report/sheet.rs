@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::cells::Line;
 use super::hash::{Hashed, hex};
@@ -13,7 +14,8 @@ const BUFFER_BYTES: usize = 64 << 10;
 
 pub(super) struct Sheet<'a> {
     sink: Sink<'a>,
-    buffer: Vec<u8>,
+    /// Answers may hold card numbers: wiped.
+    buffer: Zeroizing<Vec<u8>>,
     path: PathBuf,
 }
 
@@ -38,7 +40,7 @@ impl<'a> Sheet<'a> {
             None => Sink::Plain(draft),
             Some(seal) => Sink::Sealed(Hashed::new(seal.seal(draft).map_err(ReportError::io("seal", &path))?)),
         };
-        Ok(Self { sink, buffer: Vec::with_capacity(BUFFER_BYTES + 1024), path })
+        Ok(Self { sink, buffer: Zeroizing::new(Vec::with_capacity(BUFFER_BYTES + 1024)), path })
     }
 
     /// Adds a line. After a failure here the sheet must not be finished: bytes were lost on the way.
@@ -51,8 +53,15 @@ impl<'a> Sheet<'a> {
 
     /// Adds bytes as they are; the same holds after a failure.
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), ReportError> {
+        // What does not fit is written at once: the buffer does not grow.
+        if self.buffer.len() + bytes.len() > BUFFER_BYTES {
+            self.pour()?;
+        }
+        if bytes.len() > BUFFER_BYTES {
+            return self.sink.write_all(bytes).map_err(ReportError::io("write", &self.path));
+        }
         self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= BUFFER_BYTES { self.pour() } else { Ok(()) }
+        Ok(())
     }
 
     /// Where it is written.

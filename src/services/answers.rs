@@ -1,7 +1,7 @@
 //! Answers as the programs' own APIs give them, request by request.
 
-use std::io;
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::{AnswerFile, Answers, FileRecord, Place, RecordRow};
 use crate::vault::IssuerKeys;
@@ -18,12 +18,40 @@ pub struct Answering<'a> {
     pub sealed: bool,
     /// Opens what the rows hold sealed by the vault.
     pub keys: &'a Arc<IssuerKeys>,
-    /// Seals a part of an answer by itself, where the issuer wants it so: text in, compact JWE out.
-    pub seal_sensitive: Option<SealText>,
+    /// Seals a part of an answer by itself, where the issuer wants it so.
+    pub seal_sensitive: Option<SealPart>,
 }
 
-/// Seals a text for someone: a compact JWE.
-pub type SealText = Arc<dyn Fn(&[u8]) -> io::Result<String> + Send + Sync>;
+/// Begins a part that is sealed by itself, as a compact JWE that runs into a sink while it is written.
+pub type SealPart = Arc<dyn Fn(Sink) -> io::Result<Box<dyn SealedPart>> + Send + Sync>;
+
+/// Takes the plaintext of such a part.
+pub trait SealedPart: Write + Send {
+    /// Ends it.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// Bytes on their way from one who writes them to one who takes them.
+#[derive(Clone, Default)]
+pub struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    /// What was written since the last call.
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// An answer as JSON, without a line end.
 pub enum Answer {

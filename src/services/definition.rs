@@ -11,10 +11,21 @@ pub struct Definition {
     pub columns: &'static Columns,
     /// Its name, and its records as reports show them.
     pub view: View,
+    /// What must be configured for it.
+    pub needs: &'static [Need],
     /// The files it answers with beside recon and errors.
     pub answers: fn(&Answering<'_>) -> Vec<AnswerFile>,
     /// JSON Schemas of what it answers in JSON: what the schema is of (`response`), and what it is.
     pub answer_schemas: fn() -> Vec<(&'static str, serde_json::Value)>,
     /// Judges one record: adds its row to the chunk, and what it asks of the register.
     pub judge: fn(&Judge, &mut Nonces, Record<'_>, &mut PreparedChunk),
+}
+
+/// What a service needs beside its feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Card products.
+    CardProducts,
+    /// The issuer's key of the enroller.
+    EnrollKey,
 }

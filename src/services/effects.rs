@@ -14,6 +14,11 @@ pub struct PreparedChunk {
 }
 
 impl PreparedChunk {
+    /// What the last record that asks something asks.
+    pub fn last_ask<A: Ask>(&self) -> Option<&A> {
+        A::of(&self.effects).last().map(|effect| &effect.ask)
+    }
+
     /// The record whose row comes next asks this of the register.
     pub fn ask<A: Ask>(&mut self, ask: A) {
         let position = self.rows.len();

@@ -16,14 +16,15 @@ mod effects;
 mod expiry;
 pub mod fields;
 mod judge;
+pub mod pan_lists;
 mod pans;
 pub mod payment_cards;
 pub mod reference;
 
 use crate::model::ServiceName;
 
-pub use answers::{Answer, Answering, PerRequest, RESPONSE, SealText};
-pub use definition::Definition;
+pub use answers::{Answer, Answering, PerRequest, RESPONSE, SealPart, SealedPart, Sink};
+pub use definition::{Definition, Need};
 pub use effects::{Ask, Effect, Effects, Memory, Place, PreparedChunk, Register, asks, settle_all};
 pub use expiry::Expiry;
 pub use fields::{holds_card_number, luhn, record_ref_is_valid};

@@ -49,6 +49,21 @@ impl IdMaker {
         uuid
     }
 
+    /// A number of 18 digits, not beginning with 0, of the record `ordinal`. Another `attempt` gives another.
+    pub fn number(&self, ordinal: u64, attempt: u32) -> u64 {
+        const FIRST: u64 = 100_000_000_000_000_000;
+        let mut mac = self.mac.clone();
+        mac.update(b"number");
+        mac.update(&ordinal.to_be_bytes());
+        mac.update(&attempt.to_be_bytes());
+        let full = mac.finalize().into_bytes();
+        let mut random = [0_u8; 16];
+        random.copy_from_slice(&full[..16]);
+        // Of 128 bits, so that no number is likelier than another.
+        let below = u128::from_be_bytes(random) % u128::from(9 * FIRST);
+        FIRST + u64::try_from(below).unwrap_or(0)
+    }
+
     /// The ordinal that stands in a UUID, if it is one of these: [`Self::uuid`] of it tells.
     pub fn ordinal(uuid: &[u8; 16]) -> u64 {
         let bits = u128::from_be_bytes(*uuid);
@@ -84,6 +99,18 @@ mod tests {
             assert_eq!(id, ids.uuid(ordinal));
             assert_eq!(IdMaker::ordinal(&id), ordinal);
             last = id;
+        }
+    }
+
+    #[test]
+    fn numbers_have_18_digits_and_repeat() {
+        let ids = maker(&[b"ACME", b"pan-lists"]);
+        let mut seen = std::collections::HashSet::new();
+        for (ordinal, attempt) in (0..500).flat_map(|ordinal| [(ordinal, 0), (ordinal, 1)]) {
+            let number = ids.number(ordinal, attempt);
+            assert_eq!(number.to_string().len(), 18);
+            assert_eq!(number, ids.number(ordinal, attempt));
+            assert!(seen.insert(number));
         }
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! wrapped key := nonce (12) | AES-256-GCM(kek, key (32), aad = "nightdrop wrapped key 1" | issuer | purpose | epoch) | tag (16)
 //! sealed PAN  := nonce (12) | AES-256-GCM(data key, packed PAN (10), aad = 1 | epoch | pan_id | issuer) | tag (16)
+//! sealed text := epoch (4) | nonce (12) | AES-256-GCM(data key, text, aad = 2 | epoch | row | issuer) | tag (16)
 //! ```
 
 use aes_gcm::aead::inout::InOutBuf;
@@ -16,6 +17,12 @@ use super::identifier::IdMaker;
 use super::pan::{Fingerprint, Nonces, Pan, SEALED_BYTES, SealedPan};
 
 type HmacSha256 = Hmac<Sha256>;
+
+/// The first byte of the additional data of a sealed PAN.
+const PAN: u8 = 1;
+
+/// The first byte of the additional data of a sealed text.
+const TEXT: u8 = 2;
 
 /// Bytes of a key check value: enough to tell a wrong key, too few to say anything of a right one.
 pub const CHECK_BYTES: usize = 8;
@@ -268,13 +275,47 @@ impl IssuerKeys {
         pan
     }
 
+    /// Seals a short text that stands in the row `row` and nowhere else, such as a rejected card number that an answer
+    /// repeats: `epoch (4) | nonce (12) | text | tag (16)`.
+    pub fn seal_text(&self, text: &[u8], row: i64, nonces: &mut Nonces) -> Vec<u8> {
+        let nonce = nonces.nonce();
+        let mut body = Zeroizing::new(text.to_vec());
+        let tag = seal_in_place(&self.keys.data, &nonce, &self.aad_of(TEXT, row), &mut body);
+        [&self.keys.epoch.to_be_bytes()[..], &nonce, &body, &tag].concat()
+    }
+
+    /// Opens what [`Self::seal_text`] made for the same row.
+    pub fn unseal_text(&self, sealed: &[u8], row: i64) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let (epoch, rest) = sealed.split_first_chunk::<4>().ok_or(VaultError::SealBroken)?;
+        let (nonce, rest) = rest.split_first_chunk::<12>().ok_or(VaultError::SealBroken)?;
+        let (body, tag) = rest.split_last_chunk::<16>().ok_or(VaultError::SealBroken)?;
+        if u32::from_be_bytes(*epoch) != self.keys.epoch {
+            return Err(VaultError::SealBroken);
+        }
+        let mut text = Zeroizing::new(body.to_vec());
+        self.keys
+            .data
+            .decrypt_inout_detached(
+                &Nonce::from(*nonce),
+                &self.aad_of(TEXT, row),
+                InOutBuf::from(&mut text[..]),
+                &Tag::from(*tag),
+            )
+            .map_err(|_| VaultError::SealBroken)?;
+        Ok(text)
+    }
+
     /// A maker of identifiers for one file; see [`IdMaker`].
     pub fn id_maker(&self, scope: &[&[u8]], file_ms: i64) -> IdMaker {
         IdMaker::new(self.keys.identifier.clone(), scope, file_ms)
     }
 
     fn aad(&self, pan_id: i64) -> arrayed::Aad {
-        arrayed::Aad::new(1, self.keys.epoch, pan_id, &self.keys.issuer)
+        self.aad_of(PAN, pan_id)
+    }
+
+    fn aad_of(&self, version: u8, row: i64) -> arrayed::Aad {
+        arrayed::Aad::new(version, self.keys.epoch, row, &self.keys.issuer)
     }
 }
 

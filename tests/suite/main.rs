@@ -23,6 +23,7 @@ mod leaks;
 mod main_job;
 mod outbound;
 mod pan;
+mod pan_lists;
 mod readme;
 mod reads;
 mod refusals;

@@ -39,6 +39,8 @@ pub(super) fn bench(kit: &Kit, feed: Option<&str>, surroundings: &Surroundings) 
             inbound: issuer.inbound.clone(),
             outbox: Outbox::new(&issuer.outbound),
             reply_key: None,
+            enroll_key: None,
+            seal_sensitive_data: false,
             currencies: issuer.currencies.clone(),
             keys: open_keys(&kek, &issuer.id, &new_keys(&kek, &issuer.id)?)?,
             feeds,

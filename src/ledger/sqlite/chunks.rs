@@ -103,6 +103,15 @@ impl SqliteLedger {
             }
             all.extend(rows);
         }
+        let mut reader = self.readers.acquire().await?;
+        let service: Option<String> = sqlx::query("SELECT service FROM file WHERE no = ?")
+            .bind(no.0)
+            .fetch_one(&mut *reader)
+            .await?
+            .try_get(0)?;
+        if let Some(service) = service.and_then(|word| word.parse().ok()) {
+            services::complete(&mut reader, no, service, &mut all).await?;
+        }
         Ok(all)
     }
 }

@@ -13,6 +13,7 @@ mod chunks;
 mod decide;
 mod files;
 mod opening;
+mod pan_lists;
 mod payment_cards;
 mod reads;
 mod retention;

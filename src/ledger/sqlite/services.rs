@@ -3,7 +3,7 @@
 use sqlx::SqliteConnection;
 
 use crate::ledger::LedgerError;
-use crate::model::{FileNo, registry};
+use crate::model::{FileNo, RecordRow, ServiceName, registry};
 use crate::services::{Effects, PreparedChunk, Register};
 
 use super::Write;
@@ -37,7 +37,29 @@ macro_rules! stores {
                 })*
             })
         }
+
+        /// Joins to a file's rows what the register says of what they name.
+        pub(super) async fn complete(
+            reader: &mut SqliteConnection,
+            no: FileNo,
+            service: ServiceName,
+            rows: &mut [RecordRow],
+        ) -> Result<(), LedgerError> {
+            match service {
+                $(ServiceName::$name => super::$folder::complete(reader, no, rows).await,)*
+                _ => Ok(()),
+            }
+        }
     };
 }
 
 registry!(stores);
+
+/// Of a service whose rows say all that there is to be said of them.
+pub(super) async fn rows_are_complete(
+    _reader: &mut SqliteConnection,
+    _no: FileNo,
+    _rows: &mut [RecordRow],
+) -> Result<(), LedgerError> {
+    Ok(())
+}

@@ -72,7 +72,8 @@ impl Tracker {
             self.n = 1;
         }
         self.last = Some(Row { same: row.same.clone(), is_record: row.is_record, joined });
-        InRequest { request: self.request, n: self.n, records: if joined { self.n } else { 0 }, is_array: false }
+        let records = if joined { self.n } else { 0 };
+        InRequest { request: self.request, n: self.n, records, is_array: false, is_row: true }
     }
 }
 

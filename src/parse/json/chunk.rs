@@ -80,7 +80,7 @@ impl JsonChunk {
                     };
                 }
             }
-            let place = InRequest { request, n: u64::from(span.n), records, is_array };
+            let place = InRequest { request, n: u64::from(span.n), records, is_array, is_row: false };
             visit(ordinal, line, &cells, Some(place));
         }
         Ok(())

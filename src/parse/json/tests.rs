@@ -76,7 +76,7 @@ fn lines_are_cut_into_records_with_their_places() {
     assert_eq!((proven.records, proven.layout.format()), (4, Format::Jsonl));
     assert_eq!(proven.header.as_ref().unwrap().sequence(), Some(7));
     let seen = cut(text.as_bytes(), &proven, 3, 0, 4).unwrap();
-    let place = |request, n, records, is_array| InRequest { request, n, records, is_array };
+    let place = |request, n, records, is_array| InRequest { request, n, records, is_array, is_row: false };
     let cells = |all: [&str; 3]| all.map(str::to_owned).to_vec();
     assert_eq!(
         seen,

@@ -61,7 +61,8 @@ fn cut(text: &str, proven: &Proven, chunk: usize, first: u64, sizes: &[usize], o
     for raw in &ready {
         raw.for_each(&mut |ordinal, line, cells, place| {
             assert_eq!(ordinal, first * chunk as u64 + seen.len() as u64);
-            let InRequest { request, n, records, is_array } = place.unwrap();
+            let InRequest { request, n, records, is_array, is_row } = place.unwrap();
+            assert_eq!(is_row, proven.layout.format() == Format::Csv);
             assert_eq!(is_array, proven.layout.format() != Format::Csv && records > 0);
             let cells: Vec<&str> = cells.iter().map(|cell| std::str::from_utf8(cell).unwrap()).collect();
             seen.push((request, n, records, line, cells.join("|")));

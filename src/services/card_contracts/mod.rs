@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Cells, Columns, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View};
 
-use super::{Definition, Expiry, NewPan, PerRequest};
+use super::{Definition, Expiry, Need, NewPan, PerRequest};
 
 pub use fold::{Change, Contract, Difference, Memory, Register, fold, settle};
 
@@ -33,6 +33,7 @@ pub const DEFINITION: Definition = Definition {
         ],
         own_cells,
     },
+    needs: &[Need::CardProducts],
     answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
     answer_schemas: || vec![("response", response::schema())],
     judge: rules::judge,

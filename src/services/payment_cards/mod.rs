@@ -33,6 +33,7 @@ pub const DEFINITION: Definition = Definition {
         ],
         own_cells,
     },
+    needs: &[],
     answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
     answer_schemas: || vec![("response", response::schema())],
     judge: rules::judge,

@@ -15,7 +15,7 @@ const DIGITS: usize = 19;
 /// The account ranges of all issuers.
 #[derive(Clone, Debug, Default)]
 pub struct AccountRanges {
-    ranges: Vec<AccountRange>,
+    ranges: Vec<Arc<AccountRange>>,
     /// What each issuer owns, service by service in the order of [`ServiceName::ALL`].
     owned: BTreeMap<String, [IssuerRanges; ServiceName::ALL.len()]>,
 }
@@ -63,12 +63,13 @@ impl AccountRanges {
             mistakes.sort_by_key(|mistake| mistake.line);
             return Err(mistakes);
         }
-        let mut owned: BTreeMap<String, [Vec<Interval>; ServiceName::ALL.len()]> = BTreeMap::new();
+        let mut owned: BTreeMap<String, [Vec<Owned>; ServiceName::ALL.len()]> = BTreeMap::new();
+        let ranges: Vec<_> = ranges.into_iter().map(|(range, interval)| (Arc::new(range), interval)).collect();
         for (range, interval) in &ranges {
             let services = owned.entry(range.issuer.clone()).or_default();
             for (of_service, name) in services.iter_mut().zip(ServiceName::ALL) {
                 if range.services.contains(&name) {
-                    of_service.push(*interval);
+                    of_service.push(Owned { interval: *interval, range: Arc::clone(range) });
                 }
             }
         }
@@ -85,7 +86,8 @@ impl AccountRanges {
 
     /// An issuer's ranges for a service, in the order of the file.
     pub fn ranges_of<'a>(&'a self, issuer: &'a str, service: ServiceName) -> impl Iterator<Item = &'a AccountRange> {
-        self.ranges.iter().filter(move |range| range.issuer == issuer && range.services.contains(&service))
+        let ranges = self.ranges.iter().map(|range| &**range);
+        ranges.filter(move |range| range.issuer == issuer && range.services.contains(&service))
     }
 
     /// What an issuer owns for a service; shares what it refers to, so that each worker may have its own.
@@ -110,33 +112,75 @@ impl AccountRanges {
 pub struct IssuerRanges {
     /// Ranges that lie in no other, by their low end; so their high ends rise too.
     outermost: Arc<[Interval]>,
+    /// All of them, by their low end, of equal ones the widest first.
+    all: Arc<[Owned]>,
+}
+
+/// A range that an issuer owns.
+#[derive(Clone, Debug)]
+struct Owned {
+    interval: Interval,
+    range: Arc<AccountRange>,
 }
 
 impl IssuerRanges {
-    fn new(mut intervals: Vec<Interval>) -> Self {
-        intervals.sort_unstable_by_key(|interval| (interval.low, std::cmp::Reverse(interval.high)));
-        let mut outermost: Vec<Interval> = Vec::with_capacity(intervals.len());
-        for interval in intervals {
+    fn new(mut all: Vec<Owned>) -> Self {
+        all.sort_unstable_by_key(|owned| (owned.interval.low, std::cmp::Reverse(owned.interval.high)));
+        let mut outermost: Vec<Interval> = Vec::with_capacity(all.len());
+        for interval in all.iter().map(|owned| owned.interval) {
             // Neighbours are not joined: a short number stands for many long ones, which must lie in one range together.
             if outermost.last().is_none_or(|last| interval.high > last.high) {
                 outermost.push(interval);
             }
         }
-        Self { outermost: outermost.into() }
+        Self { outermost: outermost.into(), all: all.into() }
     }
 
     /// Whether a card number of 1 to 19 digits lies in one of the ranges. Anything else lies in none.
     pub fn contains(&self, pan: &[u8]) -> bool {
-        let Some(pan) = Interval::of(pan, pan) else { return false };
-        // Of the ranges that begin low enough the last reaches highest.
-        let after = self.outermost.partition_point(|range| range.low <= pan.low);
-        after.checked_sub(1).and_then(|at| self.outermost.get(at)).is_some_and(|range| pan.high <= range.high)
+        Interval::of(pan, pan).is_some_and(|pan| self.outermost_around(pan).is_some())
+    }
+
+    /// The narrowest range that holds a card number.
+    pub fn narrowest(&self, pan: &[u8]) -> Option<&Arc<AccountRange>> {
+        self.around(pan, pan)
+    }
+
+    /// The narrowest range that holds all from `low` to `high`.
+    pub fn around(&self, low: &[u8], high: &[u8]) -> Option<&Arc<AccountRange>> {
+        let wanted = Interval::of(low, high)?;
+        let from = self.outermost_around(wanted)?.low;
+        let begin = self.all.partition_point(|owned| owned.interval.low < from);
+        let end = self.all.partition_point(|owned| owned.interval.low <= wanted.low);
+        let holding = self.all.get(begin..end)?.iter().filter(|owned| wanted.high <= owned.interval.high);
+        holding.min_by_key(|owned| owned.interval.high - owned.interval.low).map(|owned| &owned.range)
+    }
+
+    /// The first of the outermost ranges that hold an interval: whatever else holds it begins there or later.
+    fn outermost_around(&self, wanted: Interval) -> Option<Interval> {
+        // Their high ends rise as their low ends do, so that the first to reach high enough begins lowest.
+        let first = self.outermost.partition_point(|range| range.high < wanted.high);
+        self.outermost.get(first).copied().filter(|range| range.low <= wanted.low)
     }
 
     /// Whether nothing is owned.
     pub fn is_empty(&self) -> bool {
         self.outermost.is_empty()
     }
+}
+
+/// Whether all from `low` to `high` lies in a range from `within_low` to `within_high`; bounds and card numbers are 1 to 19
+/// digits, anything else lies in nothing.
+pub fn lies_within(low: &[u8], high: &[u8], within_low: &[u8], within_high: &[u8]) -> bool {
+    match (Interval::of(low, high), Interval::of(within_low, within_high)) {
+        (Some(inner), Some(outer)) => outer.low <= inner.low && inner.high <= outer.high,
+        _ => false,
+    }
+}
+
+/// Whether a range has nothing in it: its low end lies above its high end.
+pub fn is_empty_range(low: &[u8], high: &[u8]) -> bool {
+    Interval::of(low, high).is_none_or(|range| range.low > range.high)
 }
 
 /// Ends of a range, both inside, as numbers of 19 digits.

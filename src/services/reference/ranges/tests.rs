@@ -123,6 +123,10 @@ proptest! {
         for pan in pans.into_iter().chain(ends) {
             let scanned = bounds.iter().any(|bound| low(&pan) >= low(&bound.0) && high(&pan) <= high(&bound.1));
             prop_assert_eq!(ranges.contains(pan.as_bytes()), scanned, "{} in {:?}", pan, bounds);
+            let width = |bound: &(String, String)| high(&bound.1).parse::<u64>().unwrap() - low(&bound.0).parse::<u64>().unwrap();
+            let holding = bounds.iter().filter(|bound| low(&pan) >= low(&bound.0) && high(&pan) <= high(&bound.1));
+            let narrowest = ranges.narrowest(pan.as_bytes()).map(|range| width(&(range.low.clone(), range.high.clone())));
+            prop_assert_eq!(narrowest, holding.map(width).min(), "{} in {:?}", pan, bounds);
         }
     }
 

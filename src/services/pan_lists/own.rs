@@ -1,0 +1,77 @@
+//! A row's own part: what recon and the response add. It names the list; what a list is stands in the register and is joined
+//! when the rows are read, since the record that makes a list may come after ones that fail.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Cells, RecordRow};
+
+use super::{Operation, Range};
+
+/// As it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Own {
+    /// What its request does, if that is known.
+    pub operation: Option<Operation>,
+    /// Which list it is about.
+    pub list: ListRef,
+    /// The id that its request names, whether or not there is such a list.
+    pub named: Option<u64>,
+    /// The PAN that failed, sealed for the record's row, where an answer repeats it.
+    pub repeated: Box<[u8]>,
+    /// The key of that row; 0 where nothing is repeated.
+    pub row: i64,
+}
+
+/// How a row names its list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ListRef {
+    /// It has none.
+    #[default]
+    None,
+    /// The one that this request of its file makes, if it makes one.
+    Request(u64),
+    /// The one with this id, which is there.
+    Known(u64),
+}
+
+/// As reports need it, with what the register says of the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// What is kept of the row.
+    pub own: Own,
+    /// The list, if there is one.
+    pub list: Option<(u64, Box<str>, Range)>,
+}
+
+impl Own {
+    /// Packs it.
+    pub fn packed(&self) -> Box<[u8]> {
+        postcard::to_stdvec(self).unwrap_or_default().into()
+    }
+
+    /// Unpacks a row's as it is kept.
+    pub fn of(row: &RecordRow) -> Self {
+        postcard::from_bytes(&row.own).unwrap_or_default()
+    }
+}
+
+impl Shown {
+    /// Puts it in the place of what is kept.
+    pub fn put(&self, row: &mut RecordRow) {
+        row.own = postcard::to_stdvec(self).unwrap_or_default().into();
+    }
+
+    /// Unpacks a row's that the store has completed.
+    pub(super) fn of(row: &RecordRow) -> Self {
+        postcard::from_bytes(&row.own).unwrap_or_default()
+    }
+}
+
+pub(super) fn own_cells(row: &RecordRow, cell: &mut Cells<'_>) {
+    let Shown { own, list, .. } = Shown::of(row);
+    cell(own.operation.map_or("", Operation::as_str));
+    if let Some((id, name, _)) = list {
+        cell(&id.to_string());
+        cell(&name);
+    }
+}
