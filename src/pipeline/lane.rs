@@ -1,17 +1,20 @@
-//! An issuer's lane: one file at a time from its decision until all is registered, in order of arrival numbers.
+//! An issuer's lane: one file at a time from its decision until all is registered, in order of arrival numbers. A file whose
+//! feed goes after others lets theirs pass that are claimed, or are being claimed in the same look.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::model::{FileNo, FileRecord, State};
 
 use super::Fatal;
 use super::patience::Trouble;
-use super::post::{self, Post, SharedInbox};
+use super::post::{self, Coming, Post, SharedInbox};
+use super::queue::Queue;
 use super::site::{Issuer, Progress, Setup, Site};
 use super::story::{Arrival, Next, Pending, Story, Waiting};
 
@@ -22,6 +25,10 @@ const WAITING_LOOK: Duration = Duration::from_secs(1);
 pub struct Lane {
     story: Story,
     pending: UnboundedReceiver<Pending>,
+    /// Files that have come and are not taken yet.
+    queue: Queue,
+    /// Files of each feed that the post is about to claim.
+    coming: watch::Receiver<Coming>,
     waiting: BTreeMap<FileNo, Box<Waiting>>,
     reports: JoinSet<Result<(), Fatal>>,
 }
@@ -58,37 +65,64 @@ impl Lane {
             let _ = to_lane.send(Pending::begin(site, arrival));
         }
         site.doors.open(&issuer.id, &to_lane, &inbox);
-        let post = Post::new(Arc::clone(site), Arc::clone(setup), Arc::clone(issuer), Arc::clone(&inbox), to_lane);
+        let (tell, coming) = watch::channel(Coming::default());
+        let post =
+            Post::new(Arc::clone(site), Arc::clone(setup), Arc::clone(issuer), Arc::clone(&inbox), (to_lane, tell));
         let story = Story::new(Arc::clone(site), inbox);
-        Ok((post, Self { story, pending, waiting: BTreeMap::new(), reports: JoinSet::new() }))
+        let (queue, waiting) = (Queue::default(), BTreeMap::new());
+        Ok((post, Self { story, pending, queue, coming, waiting, reports: JoinSet::new() }))
     }
 
     /// Takes file after file until the post is gone and nothing is left to do now, or the daemon stops.
     pub async fn run(mut self) -> Result<(), Fatal> {
+        let mut post_is_gone = false;
         loop {
             while let Some(done) = self.reports.try_join_next() {
                 report_ended(done)?;
             }
-            let pending = tokio::select! {
-                biased;
-                pending = self.pending.recv() => pending,
-                () = tokio::time::sleep(WAITING_LOOK), if !self.waiting.is_empty() => {
-                    self.look_at_waiting().await?;
-                    continue;
-                }
-            };
-            let Some(pending) = pending else { break };
+            // Read before what has come: a file counts as coming until it is there.
+            let coming = self.coming.borrow_and_update().clone();
+            while let Ok(pending) = self.pending.try_recv() {
+                self.queue.push(pending);
+            }
             if self.story.stopping() {
                 break;
             }
-            let next = self.story.take(pending).await;
-            self.go_on(next).await?;
-            self.look_at_waiting().await?;
+            if let Some(pending) = self.next_in_turn(&coming) {
+                let next = self.story.take(pending).await;
+                self.go_on(next).await?;
+                self.look_at_waiting().await?;
+                continue;
+            }
+            if post_is_gone {
+                break;
+            }
+            tokio::select! {
+                biased;
+                pending = self.pending.recv() => match pending {
+                    Some(pending) => self.queue.push(pending),
+                    None => post_is_gone = true,
+                },
+                // The post is gone where it tells nothing any more; the channel says so too.
+                Ok(()) = self.coming.changed(), if !self.queue.is_empty() => {}
+                () = tokio::time::sleep(WAITING_LOOK), if !self.waiting.is_empty() => self.look_at_waiting().await?,
+            }
         }
         while let Some(done) = self.reports.join_next().await {
             report_ended(done)?;
         }
         Ok(())
+    }
+
+    /// The first file that waits for none of another feed. Those that wait for one that itself waits for its sequence are
+    /// counted with it: a batch run does not wait for either.
+    fn next_in_turn(&mut self, coming: &Coming) -> Option<Pending> {
+        let waiting: Vec<&str> = self.waiting.values().filter_map(|waiting| waiting.feed()).collect();
+        let (next, change) = self.queue.take(coming, &waiting);
+        for _ in 0..change.abs() {
+            self.story.waits(if change > 0 { 1 } else { -1 });
+        }
+        next
     }
 
     async fn look_at_waiting(&mut self) -> Result<(), Fatal> {

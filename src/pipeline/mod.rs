@@ -18,6 +18,7 @@ mod lane;
 mod patience;
 mod post;
 mod proof;
+mod queue;
 mod reply;
 mod retention;
 mod site;

@@ -1,10 +1,12 @@
 //! An issuer's post: looks at its inbound directory, claims what is whole, and hands it to the lane.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use crate::faults;
 use crate::intake::{self, Candidate, Claim as Copied, FeedMatch, FeedRule, Identity, Inbox, Look, free_room};
@@ -14,7 +16,7 @@ use crate::telemetry;
 
 use super::Fatal;
 use super::patience::{Trouble, blocking, patiently};
-use super::site::{Issuer, Looking, Progress, Setup, Site};
+use super::site::{Feed, Issuer, Looking, Progress, Setup, Site};
 use super::story::{Arrival, Pending};
 use super::troubles::Waited;
 
@@ -39,9 +41,13 @@ pub struct Post {
     issuer: Arc<Issuer>,
     inbox: SharedInbox,
     lane: UnboundedSender<Pending>,
+    coming: watch::Sender<Coming>,
     short_of_room: Option<Waited>,
     failing: Option<Waited>,
 }
+
+/// How many files of each feed are about to be claimed.
+pub(super) type Coming = HashMap<String, u64>;
 
 /// What one round of looking came to.
 #[derive(Debug, Default)]
@@ -59,14 +65,14 @@ pub struct Round {
 }
 
 impl Post {
-    pub(super) const fn new(
+    pub(super) fn new(
         site: Arc<Site>,
         setup: Arc<Setup>,
         issuer: Arc<Issuer>,
         inbox: SharedInbox,
-        lane: UnboundedSender<Pending>,
+        (lane, coming): (UnboundedSender<Pending>, watch::Sender<Coming>),
     ) -> Self {
-        Self { site, setup, issuer, inbox, lane, short_of_room: None, failing: None }
+        Self { site, setup, issuer, inbox, lane, coming, short_of_room: None, failing: None }
     }
 
     /// The issuer's inbound directory.
@@ -112,6 +118,7 @@ impl Post {
             stalled: look.stalled_waiting,
             ..Round::default()
         };
+        self.announce(&look.ready);
         for candidate in look.ready {
             if self.site.stop.said() {
                 break;
@@ -126,7 +133,9 @@ impl Post {
                 round.hindered = true;
                 break;
             }
-            match self.take(&candidate).await {
+            let taken = self.take(&candidate).await;
+            self.came(&candidate);
+            match taken {
                 Ok(true) => round.claimed += 1,
                 Ok(false) => round.settling += 1,
                 Err(Trouble::Fatal(why)) => return Err(Fatal(why)),
@@ -142,12 +151,41 @@ impl Post {
                 }
             }
         }
+        // What could not be claimed is not waited for.
+        self.coming.send_if_modified(|coming| !std::mem::take(coming).is_empty());
         if !round.hindered
             && let Some(failed) = self.failing.take()
         {
             telemetry::world_recovered(failed.part);
         }
         Ok(round)
+    }
+
+    /// Tells the lane which feeds' files are about to be claimed, where others go after them.
+    fn announce(&self, ready: &[Candidate]) {
+        if self.issuer.feeds.iter().all(|feed| feed.after.is_empty()) {
+            return;
+        }
+        let mut coming = Coming::default();
+        for feed in ready.iter().filter_map(|candidate| self.feed_of(candidate)) {
+            *coming.entry(feed.name.clone()).or_default() += 1;
+        }
+        self.coming.send_replace(coming);
+    }
+
+    /// One that was about to be claimed is in the lane, or not ours.
+    fn came(&self, candidate: &Candidate) {
+        self.coming.send_if_modified(|coming| {
+            let files = self.feed_of(candidate).and_then(|feed| coming.get_mut(&feed.name));
+            files.map(|files| *files = files.saturating_sub(1)).is_some()
+        });
+    }
+
+    fn feed_of(&self, candidate: &Candidate) -> Option<&Feed> {
+        match candidate.feed {
+            FeedMatch::One(index) => self.issuer.feeds.get(index),
+            FeedMatch::None | FeedMatch::Several => None,
+        }
     }
 
     /// Said when it begins, not at every look.
@@ -190,10 +228,7 @@ impl Post {
     async fn take(&self, candidate: &Candidate) -> Result<bool, Trouble> {
         let site = &self.site;
         let issuer = &self.issuer;
-        let feed = match candidate.feed {
-            FeedMatch::One(index) => issuer.feeds.get(index),
-            FeedMatch::None | FeedMatch::Several => None,
-        };
+        let feed = self.feed_of(candidate);
         let claim = Claim {
             issuer: issuer.id.clone(),
             name: candidate.name.clone(),

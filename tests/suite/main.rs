@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
 
 mod actions;
+mod after;
 mod audit;
 mod broken;
 mod cards;

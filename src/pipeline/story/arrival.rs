@@ -40,6 +40,14 @@ pub(in crate::pipeline) struct Pending {
     pub(super) proof: Option<JoinHandle<Result<Proof, Trouble>>>,
 }
 
+/// What decides which of several files is taken first.
+pub(in crate::pipeline) struct Turn<'a> {
+    /// The feed whose followers wait for this file; `None` where none need to.
+    pub(in crate::pipeline) feed: Option<&'a str>,
+    /// The feeds whose claimed files it waits for.
+    pub(in crate::pipeline) after: &'a [String],
+}
+
 /// A proven file that came before its turn.
 pub(in crate::pipeline) struct Waiting {
     pub(super) arrival: Arrival,
@@ -50,6 +58,10 @@ pub(in crate::pipeline) struct Waiting {
 impl Waiting {
     pub(in crate::pipeline) const fn no(&self) -> FileNo {
         self.arrival.record.no
+    }
+
+    pub(in crate::pipeline) fn feed(&self) -> Option<&str> {
+        self.arrival.record.feed.as_deref()
     }
 }
 
@@ -68,6 +80,16 @@ fn copy_path(site: &Site, no: FileNo) -> PathBuf {
 }
 
 impl Pending {
+    /// Its feed, and the feeds that go first while it is not decided.
+    pub(in crate::pipeline) fn turn(&self) -> Turn<'_> {
+        let Arrival { record, issuer, .. } = &self.arrival;
+        let undecided = matches!(record.state, State::Claiming | State::Claimed | State::Waiting);
+        let unregistered = undecided || matches!(record.state, State::Accepted | State::Registering);
+        let feed = record.feed.as_deref();
+        let after = feed.and_then(|name| issuer.feed(name)).map_or(&[][..], |feed| &feed.after);
+        Turn { feed: feed.filter(|_| unregistered), after: if undecided { after } else { &[] } }
+    }
+
     /// Begins the proof where one is needed; a bounded number goes on at once.
     pub(in crate::pipeline) fn begin(site: &Arc<Site>, arrival: Arrival) -> Self {
         let needed = !super::is_poisoned(&arrival.record)
