@@ -9,6 +9,7 @@ mod actions;
 mod after;
 mod audit;
 mod broken;
+mod card_contracts;
 mod cards;
 mod check;
 mod commands;
