@@ -121,7 +121,6 @@ impl Bits {
 mod tests {
     use base64_simd::{STANDARD, URL_SAFE};
     use openssl::hash::{MessageDigest, hash};
-    use proptest::prelude::*;
 
     use super::*;
 
@@ -184,14 +183,14 @@ mod tests {
         }
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
-        /// Chance does not make an id from a PAN.
-        #[test]
-        fn no_random_uuid_is_derived(bytes: [u8; 16]) {
+    /// The same ones in every run: one in ten million does hold eight digits by chance, and is refused as the contract says.
+    #[test]
+    fn no_random_uuid_is_derived() {
+        for n in 0..20_000_u32 {
+            let bytes: [u8; 16] = Sha256::digest(n.to_be_bytes())[..16].try_into().unwrap();
             let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
-            prop_assert!(!derived(&id.to_string()));
-            prop_assert!(!derived(&id.simple().to_string()));
+            assert!(!derived(&id.to_string()) && !derived(&id.simple().to_string()), "{id}");
         }
+        assert!(derived("00033223-0000-4000-8000-000000000000"));
     }
 }

@@ -23,11 +23,10 @@ pub(super) fn read(json: &[u8]) -> Option<Texts<'_>> {
             b"exp" => &mut expiry,
             _ => return None,
         };
-        if slot.replace(rest.text()?).is_some() {
-            return None;
-        }
+        *slot = Some(rest.text()?);
         rest.take(if last { b'}' } else { b',' })?;
     }
+    // Two members that leave neither slot empty are one of each.
     rest.is_over().then_some(Texts { pan: pan?, expiry: expiry? })
 }
 
@@ -93,6 +92,8 @@ mod tests {
             "{\"pan\":\"23037700\n03322342\",\"exp\":\"1230\"}",
             r#"{pan:"2303770003322342","exp":"1230"}"#,
             r#"{"PAN":"2303770003322342","exp":"1230"}"#,
+            r#"{"pan":"2303770003322342","cvv":"1230"}"#,
+            r#"{"exp":"1230","exp":"1230"}"#,
         ] {
             assert!(read(bad.as_bytes()).is_none(), "{bad}");
         }

@@ -4,6 +4,8 @@ mod codes;
 mod derived;
 mod register;
 
+use std::process::Command;
+
 use serde_json::json;
 
 use crate::file::CsvFile;
@@ -91,6 +93,17 @@ fn drop_file(world: &World, batch: &str, records: &[Record]) -> String {
         }
     });
     world.drop_sealed(&file)
+}
+
+/// What the store answers to a query: rows of cells, a line each.
+fn stored(world: &World, query: &str) -> String {
+    const SCRIPT: &str = "import sqlite3, sys; db = sqlite3.connect('file:nightdrop.db?mode=ro', uri=True); \
+                          print('\\n'.join(' '.join(map(str, row)) for row in db.execute(sys.argv[1])))";
+    let mut python = Command::new("python3");
+    python.args(["-c", SCRIPT, query]).current_dir(world.path());
+    let output = python.output().unwrap();
+    assert!(output.status.success(), "{query}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// What a card says of itself before it is sealed.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Record, card, drop_file, file, pan, sealed, world};
+use super::{Record, card, drop_file, file, pan, sealed, stored, world};
 use crate::check::expect_all_as_foreseen;
 use crate::file::sha256_hex;
 use crate::outbound::Row;
@@ -58,6 +58,11 @@ fn cards_come_sealed_or_plain_and_by_events_and_a_consumer_is_made_once() {
         assert_eq!(recon.row(record_ref)["pan_masked"], format!("{}******{}", &pan(n)[..6], &pan(n)[12..]));
     }
     assert_eq!(&recon.row("short")["pan_masked"], "*******0007");
+    assert_eq!(
+        stored(&world, "SELECT card_id, state, expiry, registration FROM card ORDER BY pan_id LIMIT 4"),
+        "id-0 ACTIVE 209912 EXPLICIT\nid-1 ACTIVE 209912 EXPLICIT\nid-2 INACTIVE 209912 EXPLICIT\n\
+         id-3 ACTIVE 209912 IMPLICIT_TOKENIZED"
+    );
     assert!(!world.out().has(&format!("{stem}.response.jsonl")), "there is no response to CSV");
     let pans: Vec<String> = (0..5).map(pan).collect();
     assert_eq!(crate::leaks::search(&world, &pans), [""; 0]);
@@ -177,20 +182,7 @@ fn a_deleted_pan_is_retired_for_good_and_only_here() {
         ["DEREGISTERED  old-0 gold anna false EXPLICIT", "DEREGISTERED  old-2 gold anna false EXPLICIT"]
     );
     // What another service refers to stays in the vault; what nothing refers to is erased.
-    let count = |of: &str| {
-        let sql = format!("CREATE TABLE seen AS SELECT count(*) AS n FROM vault_card WHERE {of}");
-        let copy = world.copied(|_| {});
-        copy.sql(&sql);
-        let out = std::process::Command::new("python3")
-            .args([
-                "-c",
-                "import sqlite3; print(sqlite3.connect('nightdrop.db').execute('SELECT n FROM seen').fetchone()[0])",
-            ])
-            .current_dir(copy.path())
-            .output()
-            .unwrap();
-        String::from_utf8(out.stdout).unwrap().trim().to_owned()
-    };
+    let count = |of: &str| stored(&world, &format!("SELECT count(*) FROM vault_card WHERE {of}"));
     assert_eq!((count("references_held = 1"), count("1 = 1")), ("2".into(), "2".into()));
 
     for batch in ["AGAIN", "AND-AGAIN"] {
