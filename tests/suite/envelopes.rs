@@ -2,7 +2,6 @@
 
 use base64_simd::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
-use crate::corpus::forbidden_tokens;
 use crate::file::{CsvFile, sha256_hex};
 use crate::pan;
 use crate::seal::{Crafted, Job, josekit, jwcrypto, public_key};
@@ -228,21 +227,6 @@ fn damage_behind_the_encoding_is_one_uniform_crypto_error() {
         .collect();
     descriptions.dedup();
     assert_eq!(descriptions.len(), 1, "the ack tells one failure from another: {descriptions:?}");
-    expect_nothing_registered(&world, &file);
-}
-
-#[test]
-fn tokens_of_forbidden_kinds_are_refused_by_name() {
-    let world = World::new();
-    let file = CsvFile::good("KIND", 82, 3);
-    let cases = forbidden_tokens(&world, &file.text());
-    for (batch, _, token) in &cases {
-        world.drop_bytes(&format!("ACME_PAYCARDS_{batch}.csv.jwe"), token);
-    }
-    world.once().expect(3);
-    for (batch, code, _) in &cases {
-        world.out().refused(&format!("ACME_PAYCARDS_{batch}"), code);
-    }
     expect_nothing_registered(&world, &file);
 }
 

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::corpus::refused_requests;
 use crate::file::sha256_hex;
 use crate::leaks;
 use crate::pan;
@@ -199,21 +198,6 @@ fn one_body_is_one_request_and_the_first_byte_says_so() {
         (&again["errorCode"], &again["last4fpan"]),
         (&"PAYMENT_CARD_ALREADY_EXISTS".into(), &pan::pan(pan::ACME, 1, 2)[12..].into())
     );
-}
-
-#[test]
-fn what_is_wrong_with_the_whole_refuses_it() {
-    let world = World::shaped(|shape| shape.limits = "request_bytes = \"2KiB\"");
-    for (n, (code, bytes, line)) in refused_requests().into_iter().enumerate() {
-        let batch = format!("W{n}");
-        let sealed = world.sealed_bytes(&bytes);
-        world.drop_bytes(&format!("ACME_PAYCARDS_{batch}.jsonl.jwe"), sealed);
-        world.once().expect(3);
-        let ack = world.out().refused(&format!("ACME_PAYCARDS_{batch}"), code);
-        assert!(line.is_none_or(|line| ack["line"] == line), "{code}: {ack}");
-        let kept = world.kept_in("quarantine").iter().any(|path| path.to_string_lossy().contains(&batch));
-        assert_eq!(kept, code != "SAD_PRESENT", "{code}: kept in quarantine");
-    }
 }
 
 #[test]

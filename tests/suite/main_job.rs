@@ -4,7 +4,6 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::corpus::bad_records;
 use crate::file::{CsvFile, sha256_hex};
 use crate::pan::{self, pans};
 use crate::world::World;
@@ -79,50 +78,6 @@ fn good_records_come_out_registered_and_the_answers_balance() {
     let name = archived[0].file_name().unwrap().to_str().unwrap();
     assert!(name.ends_with(&format!("-{}", file.name())), "{name}");
     assert_eq!(fs::read(&archived[0]).unwrap(), sealed.as_bytes(), "the archive holds what was sent, sealed");
-}
-
-#[test]
-fn each_bad_record_has_its_code_and_the_good_ones_beside_it_are_registered() {
-    let world = World::new();
-    let mut file = CsvFile::new("BAD");
-    file.register("first", &pan::pan(pan::ACME, 2, 0), "eur");
-    for (record_ref, row, ..) in bad_records() {
-        file.row(format!("{record_ref},{row}"));
-    }
-    file.register("last", &pan::pan(pan::ACME, 2, 99), "USD");
-    let stem = world.drop_sealed(&file);
-    world.once().expect(4);
-
-    let out = world.out();
-    assert_eq!(out.accepted(&stem)["records"], file.rows.len());
-    let recon = out.recon(&stem);
-    let errors = out.errors(&stem);
-    for (n, (record_ref, _, code, field, again)) in bad_records().into_iter().enumerate() {
-        let row = recon.row(record_ref);
-        assert_eq!((&row["outcome"], &row["code"], &row["recoverable"]), ("REJECTED", code, again), "{record_ref}");
-        assert_eq!((&row["payment_card_id"], &row["status"]), ("", ""), "{record_ref}");
-        if code.starts_with("PAN_") {
-            assert_eq!(&row["pan_masked"], "", "{record_ref}: a value that failed its rule is shown");
-        }
-        let of_record: Vec<_> = errors.iter().filter(|error| &error["record_ref"] == record_ref).collect();
-        assert_eq!(of_record.len(), 1, "{record_ref}: {of_record:?}");
-        let error = of_record[0];
-        assert_eq!((&error["code"], &error["field"]), (code, field), "{record_ref}");
-        assert_eq!(error["line"], (n + 4).to_string(), "{record_ref}");
-        assert_eq!((&error["recoverable"], &error["pan_masked"]), (&row["recoverable"], &row["pan_masked"]));
-        assert!(["sender", "operator"].contains(&&error["owner"]), "{error:?}");
-        assert!(!error["description"].is_empty() && !error["remedy"].is_empty(), "{error:?}");
-    }
-    assert_eq!(&recon.row("first")["outcome"], "REGISTERED");
-    assert_eq!(&recon.row("last")["outcome"], "REGISTERED");
-    let rejected = bad_records().len() as u64;
-    assert_eq!(recon.trailer, [rejected + 2, 2, 0, 0, 0, rejected]);
-
-    let summary = out.summary(&stem);
-    assert_eq!(summary["outcomes"]["REJECTED"], rejected);
-    let codes: u64 = summary["codes"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
-    assert_eq!(codes, rejected, "{summary}");
-    assert_eq!(summary["codes"]["PAN_FORMAT"], 2, "{summary}");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 pub(crate) const ACME: &str = "230377";
 /// The range that they give to OTHER.
 pub(crate) const OTHER: &str = "230378";
+/// A range that they give to every issuer.
+pub(crate) const SHARED: &str = "230379";
 /// A range of nobody's.
 pub(crate) const NOBODY: &str = "555555";
 

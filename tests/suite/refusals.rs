@@ -2,42 +2,8 @@
 
 use std::fs;
 
-use crate::corpus::{refused_file as file, refused_texts as cases};
 use crate::file::{COLUMNS, CsvFile};
-use crate::pan;
 use crate::world::World;
-
-#[test]
-fn each_file_level_fault_has_its_code_and_an_ack_and_registers_nothing() {
-    let world = World::new();
-    let name = |what: &str| file(what).name();
-    for case in cases() {
-        let sealed =
-            crate::seal::josekit("RSA-OAEP-256", "A256GCM", Some("feed-1"), &world.public_key("feed"), &case.text);
-        world.drop_bytes(&name(case.what), sealed);
-    }
-    // The same cards in a good file, which comes last by name: it finds none of them registered.
-    let good = CsvFile::good("zz-good", 20, 3);
-    world.drop_sealed(&good);
-    world.once().expect(3);
-
-    let out = world.out();
-    for case in cases() {
-        let ack = out.refused(&file(case.what).stem(), case.code);
-        if case.line > 0 {
-            assert_eq!(ack["line"], case.line, "{}: {ack}", case.what);
-        }
-        let said = ack.to_string();
-        for card in pan::pans(pan::ACME, 20, 3) {
-            assert!(!said.contains(&card), "{}: the ack repeats a card number", case.what);
-        }
-    }
-    out.accepted(&good.stem());
-    assert_eq!(out.recon(&good.stem()).trailer, [3, 3, 0, 0, 0, 0], "a refused file registered something");
-    assert_eq!(world.waiting(), [""; 0], "refused originals are removed, too");
-    let kept = world.kept_in("quarantine");
-    assert_eq!(kept.len(), cases().len(), "refused files are set aside, sealed: {kept:?}");
-}
 
 #[test]
 fn sensitive_authentication_data_refuses_the_file_and_its_copy_is_not_kept() {
@@ -91,43 +57,6 @@ fn a_quote_that_is_never_closed_costs_no_memory() {
     world.out().refused("ACME_PAYCARDS_QUOTE", "FORMAT_INVALID");
     assert!(ran.peak_bytes > 0, "its memory was never seen");
     assert!(ran.peak_bytes < 128 << 20, "{} MiB for an unclosed quote", ran.peak_bytes >> 20);
-}
-
-#[test]
-fn a_name_of_no_feed_or_of_two_is_refused() {
-    let world = World::shaped(|shape| {
-        shape.more = r#"
-[[feed]]
-name = "acme-again"
-issuer = "ACME"
-service = "payment-cards"
-files = "*_BOTH_*"
-envelopes = ["jwe"]
-keys = ["keys/feed.jwk"]
-environment = "TEST"
-"#;
-    });
-    let text = CsvFile::good("X", 23, 1).text();
-    world.drop_bytes("SOMETHING_ELSE.csv.jwe", world.sealed(&text));
-    world.drop_bytes("ACME_PAYCARDS_BOTH_1.csv.jwe", world.sealed(&text));
-    world.once().expect(3);
-    let none = world.out().refused("SOMETHING_ELSE", "FEED_UNKNOWN");
-    assert!(none["feed"].is_null(), "{none}");
-    world.out().refused("ACME_PAYCARDS_BOTH_1", "FEED_UNKNOWN");
-}
-
-#[test]
-fn files_beyond_the_limits_are_refused() {
-    let world = World::shaped(|shape| shape.limits = "file_bytes = \"20KiB\"\nfile_records = 50");
-    let (many, exact, large) =
-        (CsvFile::good("MANY", 24, 51), CsvFile::good("EXACT", 25, 50), CsvFile::good("LARGE", 26, 1000));
-    for file in [&many, &exact, &large] {
-        world.drop_sealed(file);
-    }
-    world.once().expect(3);
-    world.out().refused(&many.stem(), "TOO_MANY_RECORDS");
-    world.out().accepted(&exact.stem());
-    world.out().refused(&large.stem(), "FILE_TOO_LARGE");
 }
 
 #[test]

@@ -120,13 +120,15 @@ environment = "TEST"
         text
     }
 
-    /// The account ranges: one for each issuer.
+    /// The account ranges: one of its own for each issuer, and one that all have.
     pub(crate) fn account_ranges(&self) -> String {
         let mut text = String::from("issuer,cid,ica,country,low,high,services\n");
         for id in &self.issuers {
             let prefix = if *id == "ACME" { pan::ACME } else { pan::OTHER };
-            writeln!(text, "{id},242666,19246,USA,{prefix}{},{prefix}{},payment-cards", "0".repeat(13), "9".repeat(13))
-                .unwrap();
+            for prefix in [prefix, pan::SHARED] {
+                let (low, high) = ("0".repeat(13), "9".repeat(13));
+                writeln!(text, "{id},242666,19246,USA,{prefix}{low},{prefix}{high},payment-cards|pan-lists").unwrap();
+            }
         }
         text
     }
