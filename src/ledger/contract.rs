@@ -270,7 +270,7 @@ pub trait Ledger: Send + Sync {
         &self,
         no: FileNo,
         issuer: &str,
-        chunks: &[PreparedChunk],
+        chunks: &mut [PreparedChunk],
     ) -> Result<Option<Register>, LedgerError>;
     /// Writes a refusal or a duplicate: CLAIMED or WAITING → REFUSED.
     async fn refuse(&self, no: FileNo, refused: &Refused, next_sequence: Option<u64>) -> Result<(), LedgerError>;

@@ -236,6 +236,7 @@ impl DryRun<'_> {
             products: self.products,
             currencies: self.issuer.currencies.as_deref(),
             unseal: Some(feed.unseal()),
+            enroll: None,
             answers_sealed: self.issuer.reply_key.is_some(),
         }
         .judge();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::ledger::{Candidate, Decided, SequenceRule};
 use crate::model::{Code, FileNo, Header, Refusal, Timestamp, Unseal};
 use crate::services::reference::{AccountRanges, CardProducts};
-use crate::services::{Definition, Judge};
+use crate::services::{Definition, Judge, SealText};
 use crate::vault::IssuerKeys;
 
 /// A proven file that is not accepted.
@@ -89,6 +89,7 @@ pub(super) struct Accepted<'a> {
     pub(super) products: &'a CardProducts,
     pub(super) currencies: Option<&'a [String]>,
     pub(super) unseal: Option<Unseal>,
+    pub(super) enroll: Option<SealText>,
     pub(super) answers_sealed: bool,
 }
 
@@ -115,6 +116,7 @@ impl Accepted<'_> {
             products: self.products.for_issuer(self.issuer),
             currencies: self.currencies.map(Into::into),
             unseal: self.unseal.clone(),
+            enroll: self.enroll.clone(),
             answers_sealed: self.answers_sealed,
         }
     }

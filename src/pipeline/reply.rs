@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::open::{Recipient, Sealer};
 use crate::report::{Draft, Seal, SealedWrite};
-use crate::services::{SealPart, SealedPart, Sink};
+use crate::services::{SealPart, SealText, SealedPart, Sink};
 
 /// A reply key at work.
 pub(super) struct ReplySeal(pub(super) Arc<Recipient>);
@@ -64,4 +64,13 @@ impl SealedPart for Part {
     fn finish(self: Box<Self>) -> io::Result<()> {
         self.0.finish().map(drop)
     }
+}
+
+/// Seals texts for a key, each by itself.
+pub(super) fn seal_text(recipient: Recipient) -> SealText {
+    Arc::new(move |text| {
+        let mut sealer = Sealer::new(&recipient, Vec::with_capacity(text.len() * 2)).map_err(io::Error::other)?;
+        sealer.write_all(text)?;
+        String::from_utf8(sealer.finish()?).map_err(io::Error::other)
+    })
 }

@@ -25,6 +25,9 @@ pub struct Answering<'a> {
 /// Begins a part that is sealed by itself, as a compact JWE that runs into a sink while it is written.
 pub type SealPart = Arc<dyn Fn(Sink) -> io::Result<Box<dyn SealedPart>> + Send + Sync>;
 
+/// Seals a text for someone: a compact JWE.
+pub type SealText = Arc<dyn Fn(&[u8]) -> io::Result<String> + Send + Sync>;
+
 /// Takes the plaintext of such a part.
 pub trait SealedPart: Write + Send {
     /// Ends it.

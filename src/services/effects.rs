@@ -73,7 +73,7 @@ pub fn settle_all<C>(
 }
 
 macro_rules! effects {
-    ($($name:ident in $folder:ident;)*) => {
+    ($($name:ident $word:literal in $folder:ident;)*) => {
         /// What a chunk's records ask, by service.
         pub enum Effects {
             $(#[doc = concat!("Of ", stringify!($folder), ".")] $name(Vec<Effect<super::$folder::Ask>>),)*
@@ -84,8 +84,6 @@ macro_rules! effects {
             pub(super) fn none(service: ServiceName, records: usize) -> Self {
                 match service {
                     $(ServiceName::$name => Self::$name(Vec::with_capacity(records)),)*
-                    // A name without a folder never gets here: `definition` has none for it.
-                    _ => Self::PaymentCards(Vec::new()),
                 }
             }
         }
@@ -94,7 +92,6 @@ macro_rules! effects {
             fn of(effects: &Effects) -> &[Effect<Self>] {
                 match effects {
                     Effects::$name(effects) => effects,
-                    #[allow(unreachable_patterns, reason = "with one service there is no other")]
                     _ => &[],
                 }
             }
@@ -102,7 +99,6 @@ macro_rules! effects {
             fn of_mut(effects: &mut Effects) -> Option<&mut Vec<Effect<Self>>> {
                 match effects {
                     Effects::$name(effects) => Some(effects),
-                    #[allow(unreachable_patterns, reason = "with one service there is no other")]
                     _ => None,
                 }
             }
@@ -132,7 +128,6 @@ macro_rules! effects {
             pub fn new(service: ServiceName, file: FileNo, ids: IdMaker) -> Self {
                 match service {
                     $(ServiceName::$name => Self::$name(super::$folder::Memory::new(file, ids)),)*
-                    _ => Self::PaymentCards(super::payment_cards::Memory::new(file, ids)),
                 }
             }
 
@@ -141,7 +136,6 @@ macro_rules! effects {
             pub fn decide(&mut self, register: Register, chunks: &mut [PreparedChunk]) {
                 match (self, register) {
                     $((Self::$name(memory), Register::$name(register)) => memory.decide(register, chunks),)*
-                    #[allow(unreachable_patterns, reason = "with one service there is no other")]
                     _ => {}
                 }
             }

@@ -54,11 +54,10 @@ pub fn record_ref<'a>(record: &Record<'a>, column: u8, failures: &mut Vec<Failur
     ""
 }
 
-/// `[A-Za-z0-9_-]`, at least one and at most `chars_max`: the form of ids that senders give. None holds a card number.
+/// `[A-Za-z0-9_-]`, at least one and at most `chars_max`: the form of ids that senders give.
 pub fn is_id(text: &[u8], chars_max: usize) -> bool {
     (1..=chars_max).contains(&text.len())
         && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte))
-        && !holds_card_number(text)
 }
 
 /// A PAN of so many digits. One code for one that is none: the first of FIELD_MISSING, PAN_MANGLED, PAN_FORMAT, PAN_LENGTH, PAN_LUHN.

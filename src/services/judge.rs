@@ -6,7 +6,7 @@ use crate::model::{Failure, FileNo, InRequest, Masked, Outcome, Place, RecordRow
 use crate::vault::{IdMaker, IssuerKeys, Nonces, Pan};
 
 use super::reference::{IssuerProducts, IssuerRanges};
-use super::{Definition, Effects, NewPan, PreparedChunk};
+use super::{Definition, Effects, NewPan, PreparedChunk, SealText};
 
 /// Bits of a row key that number a record (or chunk) inside its file: 67 million, above `file_records`' ceiling.
 pub const ORDINAL_BITS: u32 = 26;
@@ -63,6 +63,8 @@ pub struct Judge {
     pub currencies: Option<Arc<[String]>>,
     /// Opens what is sealed inside records, with the feed's keys.
     pub unseal: Option<Unseal>,
+    /// Seals card objects for the enroller; nothing does in a dry run.
+    pub enroll: Option<SealText>,
     /// Whether answers are sealed for the issuer, so that rejected PANs may stand in them.
     pub answers_sealed: bool,
 }

@@ -11,6 +11,7 @@
 mod answers;
 pub mod card_contracts;
 pub mod cards;
+pub mod click_to_pay;
 mod definition;
 mod effects;
 mod expiry;
@@ -23,7 +24,7 @@ pub mod reference;
 
 use crate::model::ServiceName;
 
-pub use answers::{Answer, Answering, PerRequest, RESPONSE, SealPart, SealedPart, Sink};
+pub use answers::{Answer, Answering, PerRequest, RESPONSE, SealPart, SealText, SealedPart, Sink};
 pub use definition::{Definition, Need};
 pub use effects::{Ask, Effect, Effects, Memory, Place, PreparedChunk, Register, asks, settle_all};
 pub use expiry::Expiry;
@@ -32,7 +33,7 @@ pub use judge::{Judge, ORDINAL_BITS, Record};
 pub use pans::{Held, NewPan, PanChanges, Pans};
 
 macro_rules! built {
-    ($($name:ident in $folder:ident;)*) => {
+    ($($name:ident $word:literal in $folder:ident;)*) => {
         /// The services that this version serves.
         pub const BUILT: &[&Definition] = &[$(&$folder::DEFINITION),*];
     };
@@ -40,7 +41,7 @@ macro_rules! built {
 
 crate::model::registry!(built);
 
-/// The definition of a service, where this version serves it.
+/// The definition of a service.
 pub fn definition(name: ServiceName) -> Option<&'static Definition> {
     BUILT.iter().copied().find(|service| service.view.service == name)
 }

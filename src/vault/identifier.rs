@@ -34,7 +34,17 @@ impl IdMaker {
 
     /// The UUID of the record `ordinal`, counted from 0.
     pub fn uuid(&self, ordinal: u64) -> [u8; 16] {
+        self.uuid_of(b"", ordinal)
+    }
+
+    /// Another one, for a record that makes two things.
+    pub fn second_uuid(&self, ordinal: u64) -> [u8; 16] {
+        self.uuid_of(b"second", ordinal)
+    }
+
+    fn uuid_of(&self, kind: &[u8], ordinal: u64) -> [u8; 16] {
         let mut mac = self.mac.clone();
+        mac.update(kind);
         mac.update(&ordinal.to_be_bytes());
         let full = mac.finalize().into_bytes();
         let mut random = [0_u8; 8];
@@ -97,6 +107,7 @@ mod tests {
             let id = ids.uuid(ordinal);
             assert!(id > last, "keys must grow at their end");
             assert_eq!(id, ids.uuid(ordinal));
+            assert_ne!(id, ids.second_uuid(ordinal));
             assert_eq!(IdMaker::ordinal(&id), ordinal);
             last = id;
         }

@@ -13,6 +13,7 @@ mod card_contracts;
 mod cards;
 mod cells;
 mod check;
+mod click_to_pay;
 mod codes;
 mod commands;
 mod confined;

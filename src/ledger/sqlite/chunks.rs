@@ -63,6 +63,10 @@ impl SqliteLedger {
     pub(super) async fn commit_group(&self, group: Group<'_>) -> Result<(), LedgerError> {
         let Group { no, issuer, chunks } = group;
         let (Some(first), false) = (chunks.first().map(|chunk| chunk.index), chunks.is_empty()) else { return Ok(()) };
+        let mut reader = self.readers.acquire().await?;
+        let known = self.issuer_if_known(&mut reader, issuer).await?.unwrap_or(-1);
+        services::prepare(&mut reader, known, chunks).await?;
+        drop(reader);
         let mut write = self.begin().await?;
         let issuer = self.issuer(&mut write, issuer).await?;
         services::apply(&mut write, no, issuer, chunks).await?;

@@ -10,6 +10,7 @@ mod backup;
 mod card_contracts;
 mod cards;
 mod chunks;
+mod click_to_pay;
 mod decide;
 mod files;
 mod opening;
@@ -251,13 +252,13 @@ impl Ledger for SqliteLedger {
         &self,
         no: FileNo,
         issuer: &str,
-        chunks: &[PreparedChunk],
+        chunks: &mut [PreparedChunk],
     ) -> Result<Option<Register>, LedgerError> {
         let mut reader = self.readers.acquire().await?;
-        match self.issuer_if_known(&mut reader, issuer).await? {
-            Some(issuer) => services::read(&mut reader, no, issuer, chunks).await,
-            None => Ok(None),
-        }
+        // One of whom nothing is held is nobody's number.
+        let issuer = self.issuer_if_known(&mut reader, issuer).await?.unwrap_or(-1);
+        services::prepare(&mut reader, issuer, chunks).await?;
+        services::read(&mut reader, no, issuer, chunks).await
     }
 
     async fn refuse(&self, no: FileNo, refused: &Refused, next_sequence: Option<u64>) -> Result<(), LedgerError> {

@@ -15,6 +15,7 @@ use crate::vault::Fingerprint;
 
 use super::Write;
 use super::chunks::{ROWS_A_STATEMENT, values};
+pub(super) use super::services::nothing_to_prepare as prepare;
 use super::vault::{self, broken, marks, sorted};
 
 pub(super) async fn apply(

@@ -15,7 +15,7 @@ use crate::vault::Fingerprint;
 
 use super::Write;
 use super::chunks::{ROWS_A_STATEMENT, values};
-pub(super) use super::services::rows_are_complete as complete;
+pub(super) use super::services::{nothing_to_prepare as prepare, rows_are_complete as complete};
 use super::vault::{self, broken, fingerprint, marks, sorted};
 
 pub(super) async fn apply(

@@ -9,7 +9,7 @@ use crate::services::{Effects, PreparedChunk, Register};
 use super::Write;
 
 macro_rules! stores {
-    ($($name:ident in $folder:ident;)*) => {
+    ($($name:ident $word:literal in $folder:ident;)*) => {
         /// Decides what the chunks ask, and writes what comes of it.
         pub(super) async fn apply(
             write: &mut Write<'_>,
@@ -38,6 +38,18 @@ macro_rules! stores {
             })
         }
 
+        /// Fetches what asks need before they are decided, and does with it what takes long: without holding up other writers.
+        pub(super) async fn prepare(
+            reader: &mut SqliteConnection,
+            issuer: i64,
+            chunks: &mut [PreparedChunk],
+        ) -> Result<(), LedgerError> {
+            match chunks.first().map(|chunk| &chunk.effects) {
+                None => Ok(()),
+                $(Some(Effects::$name(_)) => super::$folder::prepare(reader, issuer, chunks).await,)*
+            }
+        }
+
         /// Joins to a file's rows what the register says of what they name.
         pub(super) async fn complete(
             reader: &mut SqliteConnection,
@@ -47,7 +59,6 @@ macro_rules! stores {
         ) -> Result<(), LedgerError> {
             match service {
                 $(ServiceName::$name => super::$folder::complete(reader, no, rows).await,)*
-                _ => Ok(()),
             }
         }
     };
@@ -60,6 +71,15 @@ pub(super) async fn rows_are_complete(
     _reader: &mut SqliteConnection,
     _no: FileNo,
     _rows: &mut [RecordRow],
+) -> Result<(), LedgerError> {
+    Ok(())
+}
+
+/// Of a service whose asks need nothing before they are decided.
+pub(super) async fn nothing_to_prepare(
+    _reader: &mut SqliteConnection,
+    _issuer: i64,
+    _chunks: &mut [PreparedChunk],
 ) -> Result<(), LedgerError> {
     Ok(())
 }

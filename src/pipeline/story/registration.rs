@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::faults;
 use crate::ledger::LedgerError;
 use crate::model::{FileNo, FileRecord, State};
-use crate::open::Opened;
+use crate::open::{Opened, Recipient};
 use crate::parse::Proven;
 use crate::register::{self, Ended, Job};
 use crate::services::Judge;
@@ -17,6 +17,7 @@ use super::super::Fatal;
 use super::super::answer;
 use super::super::grounds::Accepted;
 use super::super::patience::{Trouble, chain, patiently};
+use super::super::reply;
 use super::super::site::{Feed, Issuer, Progress, Settings};
 use super::super::trail::{self, Use};
 use super::super::troubles::Waited;
@@ -132,6 +133,14 @@ impl Story {
                 }
             }
         };
+        let enroll = match &settings.enroll_key {
+            None => None,
+            Some(jwk) => {
+                let recipient = Recipient::parse(jwk.as_bytes())
+                    .map_err(|_| Trouble::Hold("the enroll key kept with the file does not parse".into()))?;
+                Some(reply::seal_text(recipient))
+            }
+        };
         Ok(Accepted {
             no: record.no,
             issuer: &issuer.id,
@@ -144,6 +153,7 @@ impl Story {
             products: &products,
             currencies: settings.currencies.as_deref(),
             unseal: record.feed.as_deref().and_then(|name| issuer.feed(name)).map(Feed::unseal),
+            enroll,
             answers_sealed: settings.reply_key.is_some(),
         }
         .judge())

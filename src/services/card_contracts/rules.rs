@@ -16,9 +16,13 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
             failures.push(Failure { field: column, code });
         }
     };
-    let id = text_of(record.cell(column::CONTRACT_ID), 64);
-    take(column::CONTRACT_ID, id.map(|_| ()));
     let pan = fields::pan(record.cell(column::PAN), 11..=19);
+    // An id is kept and shown in clear: it must not give the record's own PAN away.
+    let holds_pan =
+        |id: &str| pan.as_ref().is_ok_and(|pan| memchr::memmem::find(id.as_bytes(), pan.digits()).is_some());
+    let id = text_of(record.cell(column::CONTRACT_ID), 64);
+    let id = id.and_then(|id| if holds_pan(id) { Err(Code::FieldInvalid) } else { Ok(id) });
+    take(column::CONTRACT_ID, id.map(|_| ()));
     take(column::PAN, pan.as_ref().map(|_| ()).map_err(|code| *code));
     let expiry = match record.cell(column::EXPIRY) {
         b"" => Err(Code::FieldMissing),

@@ -9,11 +9,12 @@ use std::sync::OnceLock;
 use super::process::Running;
 
 /// Name, `--kid` and `--type` of each envelope key pair.
-const PAIRS: [(&str, &str, &str); 4] = [
+const PAIRS: [(&str, &str, &str); 5] = [
     ("feed", "feed-1", "rsa"),
     ("feed-ec", "feed-2", "ec"),
     ("reply", "reply-1", "rsa"),
     ("stranger", "feed-9", "rsa"),
+    ("enroll", "enroll-1", "rsa"),
 ];
 
 /// Files of `keys/` with their content and mode.

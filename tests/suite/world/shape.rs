@@ -96,10 +96,15 @@ log = "text"
         );
         let reply = if self.reply { "reply_key = \"keys/reply.pub.jwk\"\n" } else { "" };
         for id in &self.issuers {
-            write!(text, "\n[[issuer]]\nid = \"{id}\"\n{reply}currencies = [\"EUR\", \"USD\"]\n").unwrap();
+            write!(text, "\n[[issuer]]\nid = \"{id}\"\n{reply}{ENROLL}currencies = [\"EUR\", \"USD\"]\n").unwrap();
         }
         for (id, service) in self.issuers.iter().flat_map(|id| self.services.iter().map(move |service| (id, service))) {
             let (name, kind) = (id.to_lowercase(), kind(service));
+            let after = if *service == "click-to-pay" && self.services.contains(&"card-contracts") {
+                format!("after = [\"{name}-card-contracts\"]\n")
+            } else {
+                String::new()
+            };
             write!(
                 text,
                 r#"
@@ -111,7 +116,7 @@ files = "{id}_{kind}_*"
 envelopes = {envelopes}
 keys = ["keys/feed.jwk", "keys/feed-ec.jwk"]
 environment = "TEST"
-{feed}
+{after}{feed}
 "#
             )
             .unwrap();
@@ -142,6 +147,9 @@ environment = "TEST"
         text
     }
 }
+
+/// Whom card objects are sealed for.
+const ENROLL: &str = "enroll_client_encryption_key = \"keys/enroll.pub.jwk\"\n";
 
 /// How files of a service are called, after the issuer's id.
 pub(crate) fn kind(service: &str) -> &'static str {
