@@ -1,5 +1,6 @@
 //! The kill campaign: SIGKILL at random moments, started again each time, and in the end nothing differs from a run
-//! that was left in peace. 15 kills in `make test`, 300 in `make test-long`.
+//! that was left in peace. Each night has a file of every service, one after another, so that kills fall into all of them: 15
+//! kills in `make test`, 300 in `make test-long`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -10,24 +11,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::audit;
 use crate::file::CsvFile;
+use crate::night::{self, Before, File};
 use crate::outbound::Recon;
 use crate::pan;
-use crate::world::{PATIENCE, World, expect_same, long, now, pause};
-
-/// The `n`th file: records of its own, some of the file before, some bad, some twice.
-fn nth_file(n: u64, records: u64) -> CsvFile {
-    CsvFile::new(&format!("K{n:04}")).with(|file| {
-        for at in 0..records {
-            let record_ref = format!("r-{at}");
-            match at % 50 {
-                7 => file.row(format!("{record_ref},,5.23E+15,EUR,")),
-                11 => file.register(&record_ref, &pan::pan(pan::ACME, 400 + n, at - 1), "EUR"),
-                13 if n > 0 => file.register(&record_ref, &pan::pan(pan::ACME, 399 + n, at + 1), "USD"),
-                _ => file.register(&record_ref, &pan::pan(pan::ACME, 400 + n, at), "EUR"),
-            };
-        }
-    })
-}
+use crate::world::{PATIENCE, World, expect_same, long, now, pause, until};
 
 /// A file under a final name is whole, whenever one looks.
 struct Watch {
@@ -60,22 +47,28 @@ impl Watch {
 
 #[test]
 fn kills_at_random_moments_change_nothing() {
-    let (kills_wanted, records) = if long() { (300, 10_000) } else { (15, 10_000) };
-    let peace = World::shaped(|shape| shape.reply = false);
+    let (kills_wanted, records) = if long() { (300, 6_000) } else { (15, 3_000) };
+    let peace = World::shaped(|shape| {
+        shape.reply = false;
+        shape.services = night::SERVICES.to_vec();
+        // Many commits a file, so that many kills fall between two of them.
+        shape.daemon = "group_records_max = 500";
+    });
     // The first start makes the vault's keys; from here on both worlds are the same.
     peace.once().expect(0);
     let storm = peace.copied(|_| {});
 
-    // How long a file takes from start to end, so that kills fall everywhere between.
-    let mut files = Vec::new();
-    let drop_next = |world: &World, files: &mut Vec<CsvFile>| {
-        let file = nth_file(files.len() as u64, records);
-        world.drop_sealed(&file);
-        files.push(file);
+    // How long a night takes from start to end, so that kills fall everywhere between.
+    let mut nights = vec![night::files(0, records, &Before::default())];
+    let drop_last = |world: &World, nights: &[Vec<File>]| {
+        nights.last().unwrap().iter().for_each(|file| file.drop_into(world));
     };
-    drop_next(&storm, &mut files);
-    peace.drop_sealed(&files[0]);
+    drop_last(&storm, &nights);
+    drop_last(&peace, &nights);
     let undisturbed = peace.once().expect(4).took;
+    let over = |nights: &[Vec<File>]| {
+        nights.last().unwrap().iter().all(|file| storm.out().has(&format!("{}.summary.json", file.stem)))
+    };
 
     let seed = 20_261_120;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -83,9 +76,11 @@ fn kills_at_random_moments_change_nothing() {
     let mut kills = 0;
     let deadline = now() + PATIENCE * if long() { 60 } else { 2 };
     while kills < kills_wanted {
-        assert!(now() < deadline, "{kills} kills of {kills_wanted}, {} files: no progress; seed {seed}", files.len());
-        if storm.out().has(&format!("{}.summary.json", files.last().unwrap().stem())) {
-            drop_next(&storm, &mut files);
+        assert!(now() < deadline, "{kills} kills of {kills_wanted}, {} nights: no progress; seed {seed}", nights.len());
+        if over(&nights) {
+            let before = Before::of(&storm, nights.last().unwrap());
+            nights.push(night::files(nights.len() as u64, records, &before));
+            drop_last(&storm, &nights);
         }
         let mut daemon = storm.daemon_unready();
         let moment = undisturbed.mul_f64(f64::from(random.next_u32()) / f64::from(u32::MAX));
@@ -96,45 +91,51 @@ fn kills_at_random_moments_change_nothing() {
         watch.look(&storm);
     }
     let mut daemon = storm.daemon();
-    storm.wait_for(&mut daemon, &format!("{}.summary.json", files.last().unwrap().stem()));
+    until("the last night's end", || over(&nights));
+    assert!(daemon.alive(), "the daemon ended by itself: {}", daemon.stderr());
     daemon.terminate(Duration::from_secs(10)).expect(0);
     watch.look(&storm);
 
-    for file in &files[1..] {
-        peace.drop_sealed(file);
-        peace.once().expect(4);
-    }
-    let mut registered = 0;
-    for file in &files {
-        let stem = file.stem();
-        for name in [format!("{stem}.recon.csv"), format!("{stem}.errors.csv")] {
-            let (calm, wild) = (peace.out().content(&name), storm.out().content(&name));
-            expect_same(&format!("{name} after {kills} kills, seed {seed}"), &calm, &wild);
+    for (n, files) in nights.iter().enumerate() {
+        if n > 0 {
+            files.iter().for_each(|file| file.drop_into(&peace));
+            peace.once().expect(4);
         }
-        expect_same(&stem, &peace.out().timeless_summary(&stem), &storm.out().timeless_summary(&stem));
-        storm.out().accepted(&stem);
-        let recon = storm.out().recon(&stem);
-        assert_eq!(recon.trailer[0], records);
-        registered += recon.trailer[1];
+        for file in files {
+            storm.out().accepted(&file.stem);
+            assert_eq!(storm.out().recon(&file.stem).trailer[0], file.records);
+            let (calm, wild) = (night::told(&peace, file), night::told(&storm, file));
+            assert_eq!(calm.len(), wild.len(), "{}", file.stem);
+            for ((name, calm), (_, wild)) in calm.iter().zip(&wild) {
+                expect_same(&format!("{name} after {kills} kills, seed {seed}"), calm, wild);
+            }
+        }
     }
     assert_eq!(storm.out().names(), peace.out().names(), "an outbound file too many, too few or half-made");
     assert_eq!(storm.waiting(), [""; 0]);
     audit::expect_unbroken(&storm);
-    everything_is_registered_once(&storm, &files, registered);
-    eprintln!("{kills} kills over {} files of {records} records: identical, 0 lost, 0 doubled", files.len());
+    assert_eq!(night::counts(&storm), night::counts(&peace), "the store holds something twice, or has lost it");
+    everything_is_registered_once(&storm, &nights);
+    eprintln!("{kills} kills over {} nights of {records} records a service: identical", nights.len());
 }
 
-/// Every card of every file, dropped once more: all of them are there.
-fn everything_is_registered_once(world: &World, files: &[CsvFile], registered: u64) {
-    let mut cards: Vec<_> = files
-        .iter()
-        .flat_map(|file| &file.rows)
-        .map(|row| row.split(',').nth(2).unwrap())
-        .filter(|pan| pan.len() == 16)
-        .collect();
+/// Every payment card that is registered, dropped once more: all of them are there, and no card has two ids.
+fn everything_is_registered_once(world: &World, nights: &[Vec<File>]) {
+    let mut live = HashMap::new();
+    for file in nights.iter().flatten().filter(|file| file.service == "payment-cards") {
+        for (row, sent) in world.out().recon(&file.stem).rows.iter().zip(file.rows()) {
+            let id = row["payment_card_id"].to_owned();
+            match &row["outcome"] {
+                "REGISTERED" => assert_eq!(live.insert(id, sent[2].clone()), None, "an id was given twice"),
+                "DEREGISTERED" => assert!(live.remove(&id).is_some(), "{id} was never given"),
+                _ => {}
+            }
+        }
+    }
+    let mut cards: Vec<_> = live.values().collect();
     cards.sort_unstable();
     cards.dedup();
-    assert_eq!(cards.len() as u64, registered, "as many ids were given as there are cards");
+    assert_eq!(cards.len(), live.len(), "a card has two ids");
     let probe = CsvFile::new("PROBE").with(|file| {
         for (n, pan) in cards.iter().enumerate() {
             file.register(&format!("p-{n}"), pan, "EUR");
@@ -142,7 +143,8 @@ fn everything_is_registered_once(world: &World, files: &[CsvFile], registered: u
     });
     let stem = world.drop_sealed(&probe);
     world.once().expect(0);
-    assert_eq!(world.out().recon(&stem).trailer, [registered, 0, registered, 0, 0, 0], "cards were lost");
+    let there = cards.len() as u64;
+    assert_eq!(world.out().recon(&stem).trailer, [there, 0, there, 0, 0, 0], "cards were lost");
 }
 
 #[test]
@@ -166,7 +168,9 @@ fn a_daemon_that_is_asked_to_stop_in_mid_file_goes_on_where_it_was() {
     });
     world.once().expect(0);
     let peace = world.copied(|_| {});
-    let file = nth_file(0, 20_000);
+    let file = CsvFile::good("LONG", 400, 20_000).with(|file| {
+        file.row("bad,,5.23E+15,EUR,").register("twice", &pan::pan(pan::ACME, 400, 7), "EUR");
+    });
     peace.drop_sealed(&file);
     peace.once().expect(4);
 

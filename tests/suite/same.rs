@@ -1,6 +1,7 @@
 //! However many workers and however large the chunks: the same file gives the same answers, byte for byte.
 
 use crate::file::CsvFile;
+use crate::night::{self, Before, File};
 use crate::pan;
 use crate::world::{World, expect_same};
 
@@ -64,5 +65,64 @@ fn workers_and_chunk_sizes_change_nothing_in_the_answers() {
         expect_same(&format!("recon, {what}"), &recon.content, &other.0.content);
         expect_same(&format!("errors, {what}"), &errors, &other.1);
         expect_same(&format!("summary, {what}"), &summary, &other.2);
+    }
+}
+
+#[test]
+fn nothing_changes_for_any_service() {
+    let first = World::shaped(|shape| {
+        shape.reply = false;
+        shape.services = night::SERVICES.to_vec();
+    });
+    let drop_all = |world: &World, files: &[File]| files.iter().for_each(|file| file.drop_into(world));
+    let earlier = night::files(0, 400, &Before::default());
+    drop_all(&first, &earlier);
+    first.once().expect(4);
+    let files = night::files(1, 1_100, &Before::of(&first, &earlier));
+    let answers = |workers: u32, chunk_records: u32, more: &'static str| {
+        let world = first.copied(|shape| {
+            shape.workers = workers;
+            shape.chunk_records = chunk_records;
+            shape.daemon = more;
+        });
+        drop_all(&world, &files);
+        world.once().expect(4);
+        let told: Vec<_> = files.iter().flat_map(|file| night::told(&world, file)).collect();
+        (told, night::counts(&world), world)
+    };
+    let (told, counts, world) = answers(1, 100, "");
+    expect_much(&world, &files);
+    for (workers, chunk_records, more) in [
+        (8, 7, ""),
+        (3, 1, "group_records_max = 1\nchunks_in_flight = 1"),
+        (8, 100, "group_records_max = 100\nchunks_in_flight = 2"),
+        (1, 64, "group_records_max = 300"),
+    ] {
+        let what = format!("{workers} workers, chunks of {chunk_records} {more}");
+        let (other, other_counts, _) = answers(workers, chunk_records, more);
+        assert_eq!(told.len(), other.len(), "{what}");
+        for ((name, one), (_, other)) in told.iter().zip(&other) {
+            expect_same(&format!("{name}, {what}"), one, other);
+        }
+        assert_eq!(counts, other_counts, "{what}");
+    }
+}
+
+/// The files show too little unless each of these comes in them, often.
+fn expect_much(world: &World, files: &[File]) {
+    for (service, outcomes) in [
+        ("payment-cards", ["ALREADY_REGISTERED", "DUPLICATE_IN_FILE", "PAN_MANGLED"].as_slice()),
+        ("pan-lists", &["ALREADY_IN_LIST", "DUPLICATE_IN_FILE", "PAN_LUHN", "NOT_IN_LIST", "NOT_REGISTERED"]),
+        ("cards", &["ALREADY_REGISTERED", "CARD_ID_IN_USE", "PAN_RETIRED", "EVENT_IGNORED", "PRODUCT_UNKNOWN"]),
+        ("card-contracts", &["ALREADY_REGISTERED", "CARD_ID_IN_USE"]),
+    ] {
+        let file = files.iter().find(|file| file.service == service).unwrap();
+        let codes = world.out().summary(&file.stem)["codes"].clone();
+        for code in outcomes {
+            assert!(codes[code].as_u64().is_some_and(|count| count >= 5), "{service}: {code} is hardly among {codes}");
+        }
+        let recon = world.out().recon(&file.stem);
+        let registered = recon.trailer[1] + recon.trailer[3];
+        assert!(registered > recon.trailer[0] / 4, "{service}: {:?}", recon.trailer);
     }
 }

@@ -1,0 +1,211 @@
+//! A night's files of every service, in which much depends on the order of records: what comes twice, what is taken out again,
+//! what an earlier night left, what is bad between them.
+
+use serde_json::{Value, json};
+
+use crate::cells::{Cells, csv_file, json_lines};
+use crate::pan;
+use crate::world::{World, kind};
+
+/// The services that a night has files of, in the order of their feeds.
+pub(crate) const SERVICES: [&str; 4] = ["payment-cards", "pan-lists", "cards", "card-contracts"];
+
+/// What nights before this one left for it to refer to.
+#[derive(Clone, Default)]
+pub(crate) struct Before {
+    /// Payment cards' ids.
+    pub(crate) payment_cards: Vec<String>,
+    /// Lists' ids.
+    pub(crate) lists: Vec<String>,
+}
+
+impl Before {
+    /// What a night left, as its recons tell it.
+    pub(crate) fn of(world: &World, files: &[File]) -> Self {
+        let given = |service: &str, column: &str| {
+            let mut ids: Vec<String> = Vec::new();
+            for file in files.iter().filter(|file| file.service == service) {
+                let recon = world.out().recon(&file.stem);
+                ids.extend(recon.rows.iter().map(|row| row[column].to_owned()).filter(|id| !id.is_empty()));
+            }
+            ids.dedup();
+            ids
+        };
+        Self { payment_cards: given("payment-cards", "payment_card_id"), lists: given("pan-lists", "pan_list_id") }
+    }
+}
+
+/// A file of a night.
+pub(crate) struct File {
+    pub(crate) service: &'static str,
+    pub(crate) stem: String,
+    pub(crate) records: u64,
+    name: String,
+    text: String,
+}
+
+impl File {
+    /// Seals and drops it.
+    pub(crate) fn drop_into(&self, world: &World) {
+        world.drop_bytes(&self.name, world.sealed(&self.text));
+    }
+
+    /// The cells of each row of CSV.
+    pub(crate) fn rows(&self) -> Vec<Vec<String>> {
+        let rows = self.text.lines().skip(2).filter(|row| !row.starts_with("TRL,"));
+        rows.map(|row| row.split(',').map(str::to_owned).collect()).collect()
+    }
+}
+
+/// The `n`th night: a file a service, of so many records.
+pub(crate) fn files(n: u64, records: u64, before: &Before) -> Vec<File> {
+    let rows = |service: &'static str, row: &dyn Fn(u64) -> Cells| {
+        let cells: Vec<_> = (0..records).map(row).collect();
+        let file = csv_file("ACME", service, &format!("N{n:04}"), &cells);
+        File { service, stem: file.stem(), records, name: file.name(), text: file.text() }
+    };
+    vec![
+        rows("payment-cards", &|at| payment_card(n, at, before)),
+        lists(n, records, before),
+        rows("cards", &|at| card(n, at)),
+        rows("card-contracts", &|at| contract(n, at)),
+    ]
+}
+
+/// The PAN of a record, shared with none of another night's.
+fn own(n: u64, at: u64) -> String {
+    pan::pan(pan::ACME, 800 + n, at)
+}
+
+/// One that the night before had, or this one where there is none before.
+fn earlier(n: u64, at: u64) -> String {
+    own(n.saturating_sub(1), at)
+}
+
+fn payment_card(n: u64, at: u64, before: &Before) -> Cells {
+    let new = Cells::new(&format!("r-{at}")).with("pan", own(n, at)).with("card_base_currency", "EUR");
+    match at % 20 {
+        3 => new.with("pan", own(n, at - 1)),
+        5 => new.with("pan", own(n, at / 2)),
+        7 => new.with("pan", "5.23E+15").with("card_base_currency", "EURO"),
+        11 => new.with("pan", earlier(n, at + 1)).with("card_base_currency", "USD"),
+        13 => match before.payment_cards.get(usize::try_from(at).unwrap()) {
+            Some(id) => Cells::new(&format!("r-{at}")).with("action", "DELETE").with("payment_card_id", id),
+            None => new,
+        },
+        _ => new,
+    }
+}
+
+/// Requests of 1 to 290 PANs: new lists, more for lists of the night before, PANs out of them again.
+fn lists(n: u64, records: u64, before: &Before) -> File {
+    let (mut requests, mut at) = (Vec::new(), 0);
+    while at < records {
+        let which = requests.len();
+        let count = [290, 1, 110, 30][which % 4].min(records - at);
+        let pan_of = |at: u64| match at % 10 {
+            3 => own(n, at - 1),
+            6 => pan::wrong_check_digit(&own(n, at)),
+            8 => earlier(n, at + 1),
+            _ => own(n, at),
+        };
+        let some = before.lists.len().min(4);
+        let known =
+            (some > 0 && which % 3 != 0).then(|| &before.lists[if which % 3 == 1 { 0 } else { which / 3 % some }]);
+        let out = which % 3 == 2;
+        // What the first lists of the night before hold, in no order.
+        let theirs = |at: u64| earlier(n, at * 37 % 400);
+        let pans: Vec<Value> = (at..at + count)
+            .map(|at| if known.is_some() && (out || at % 4 == 1) { theirs(at) } else { pan_of(at) })
+            .map(|pan| json!({"pan": pan}))
+            .collect();
+        let pans = json!({"pans": pans});
+        requests.push(match known {
+            Some(id) if out => json!({"operation": "DEREGISTER", "panListId": id, "sensitiveData": pans}),
+            Some(id) => json!({"panListId": id, "sensitiveData": pans}),
+            None => json!({"panListName": format!("Night {n}"), "sensitiveData": pans}),
+        });
+        at += count;
+    }
+    let (low, high) = (format!("{}0000000", pan::ACME), format!("{}9999999", pan::ACME));
+    let alone = json!({"accountRangeLow": low, "accountRangeHigh": high});
+    requests.push(json!({"panListName": "A range alone", "accountRange": alone}));
+    let records = records + 1;
+    let batch = format!("N{n:04}");
+    let text = json_lines("ACME", "pan-lists", &batch, &requests, usize::try_from(records).unwrap());
+    let stem = format!("ACME_{}_{batch}", kind("pan-lists"));
+    File { service: "pan-lists", name: format!("{stem}.jsonl.jwe"), stem, records, text }
+}
+
+fn card(n: u64, at: u64) -> Cells {
+    let id = |n: u64, at: u64| format!("card-{n}-{at}");
+    let new = Cells::new(&format!("r-{at}"))
+        .with("card_id", id(n, at))
+        .with("card_product_id", "gold")
+        .with("consumer_id", format!("consumer-{}", at / 3))
+        .with("pan", own(n, at))
+        .with("expiry", "1299");
+    let delete = |id: String| Cells::new(&format!("r-{at}")).with("action", "DELETE").with("card_id", id);
+    match at % 20 {
+        2 => new.with("card_id", id(n, at - 1)),
+        4 => new.with("pan", own(n, at - 1)),
+        6 => delete(id(n, at - 1)),
+        7 => new.with("pan", own(n, at - 2)),
+        9 => delete(id(n.saturating_sub(1), at + 1)),
+        11 => new.with("pan", earlier(n, at - 1)),
+        13 => new.with("action", "TOKENIZED").with("event_status", "DECLINED"),
+        15 => new.with("action", "ORDERED").with("consumer_id", format!("consumer-{n}-{at}")),
+        17 => new.with("card_product_id", "silver"),
+        _ => new,
+    }
+}
+
+fn contract(n: u64, at: u64) -> Cells {
+    let new = Cells::new(&format!("r-{at}"))
+        .with("card_contract_id", format!("contract-{}-{at}", n / 2))
+        .with("pan", own(n / 2, at))
+        .with("expiry", "1299")
+        .with("card_product_id", if n.is_multiple_of(2) { "gold" } else { "plain" })
+        .with("status", "ACTIVE");
+    let before = |new: Cells, by: u64| {
+        new.with("card_contract_id", format!("contract-{}-{}", n / 2, at - by)).with("pan", own(n / 2, at - by))
+    };
+    match at % 20 {
+        3 => before(new, 1),
+        5 => before(new, 1).with("status", "BLOCKED"),
+        7 => before(new, 1).with("pan", own(n / 2, at)),
+        9 => new.with("expiry", "1399"),
+        11 => before(new, 5).with("expiry", "1298").with("status", "CLOSED"),
+        _ => new,
+    }
+}
+
+/// All that a world says of a file, by name, without what may differ from run to run.
+pub(crate) fn told(world: &World, file: &File) -> Vec<(String, Vec<u8>)> {
+    let out = world.out();
+    let mut told = vec![("summary".to_owned(), out.timeless_summary(&file.stem))];
+    for end in [".recon.csv", ".errors.csv", ".response.jsonl"] {
+        let name = format!("{}{end}", file.stem);
+        if out.has(&out.as_written(&name)) {
+            told.push((name.clone(), out.content(&name)));
+        }
+    }
+    told
+}
+
+/// How many rows each table of a world's store has that holds what was registered.
+pub(crate) fn counts(world: &World) -> String {
+    const SCRIPT: &str = "
+import sqlite3
+db = sqlite3.connect('nightdrop.db')
+names = [name for (name,) in db.execute(\"SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name\")]
+for name in names:
+    if name not in ('audit', 'chunk', 'meta', 'reference_data') and not name.startswith(('sqlite_', '_sqlx')):
+        print(name, db.execute(f'SELECT count(*) FROM \"{name}\"').fetchone()[0])
+print('references', db.execute('SELECT sum(references_held) FROM vault_card').fetchone()[0])
+";
+    let mut python = std::process::Command::new("python3");
+    let counted = python.args(["-c", SCRIPT]).current_dir(world.path()).output().unwrap();
+    assert!(counted.status.success(), "{}", String::from_utf8_lossy(&counted.stderr));
+    String::from_utf8(counted.stdout).unwrap()
+}

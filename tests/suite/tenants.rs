@@ -1,0 +1,131 @@
+//! Two issuers that say the same of the same card: neither sees anything of the other's, whatever the service.
+
+use crate::cells::{Cells, csv_file};
+use crate::outbound::{Recon, Row};
+use crate::pan;
+use crate::world::{World, drop_into};
+
+const BOTH: [&str; 2] = ["ACME", "OTHER"];
+
+fn world(service: &'static str) -> World {
+    World::shaped(|shape| {
+        shape.reply = false;
+        shape.issuers = BOTH.to_vec();
+        shape.services = vec![service];
+    })
+}
+
+/// Drops an issuer's file, and gives what came of it.
+fn take(world: &World, issuer: &str, service: &str, batch: &str, records: &[Cells]) -> Recon {
+    let file = csv_file(issuer, service, batch, records);
+    drop_into(&world.inbound_of(issuer), &file.name(), world.sealed(&file.text()));
+    world.once();
+    world.out_of(issuer).accepted(&file.stem());
+    world.out_of(issuer).recon(&file.stem())
+}
+
+/// Outcome and code of each record.
+fn said(recon: &Recon) -> Vec<String> {
+    recon.rows.iter().map(|row: &Row| format!("{} {}", &row["outcome"], &row["code"]).trim_end().to_owned()).collect()
+}
+
+/// A PAN of the range that both have.
+fn card(n: u64) -> String {
+    pan::pan(pan::SHARED, 730, n)
+}
+
+const ALREADY: &str = "ALREADY_REGISTERED ALREADY_REGISTERED";
+
+#[test]
+fn a_payment_card_is_one_issuers_and_so_is_its_id() {
+    let world = world("payment-cards");
+    let take = |issuer, batch, records: &[Cells]| take(&world, issuer, "payment-cards", batch, records);
+    let register = |record_ref: &str| Cells::new(record_ref).with("pan", card(0)).with("card_base_currency", "EUR");
+    let ids = BOTH.map(|issuer| {
+        let recon = take(issuer, "ONE", &[register("r")]);
+        assert_eq!(said(&recon), ["REGISTERED"], "{issuer}");
+        recon.id("r")
+    });
+    assert_ne!(ids[0], ids[1], "ids tell nothing of another issuer's");
+    let delete = |id: &str| Cells::new("d").with("action", "DELETE").with("payment_card_id", id);
+    assert_eq!(said(&take("OTHER", "TWO", &[delete(&ids[0])])), ["REJECTED NOT_REGISTERED"]);
+    assert_eq!(said(&take("OTHER", "THREE", &[delete(&ids[1])])), ["DEREGISTERED"]);
+    assert_eq!(said(&take("ACME", "FOUR", &[register("again")])), [ALREADY]);
+    assert_eq!(said(&take("OTHER", "FIVE", &[register("again")])), ["REGISTERED"]);
+}
+
+#[test]
+fn a_card_and_a_consumer_are_one_issuers() {
+    let world = world("cards");
+    let take = |issuer, batch, records: &[Cells]| take(&world, issuer, "cards", batch, records);
+    let register = |record_ref: &str| {
+        Cells::new(record_ref)
+            .with("card_id", "same")
+            .with("card_product_id", "gold")
+            .with("consumer_id", "anna")
+            .with("pan", card(1))
+            .with("expiry", "1299")
+    };
+    let delete = Cells::new("d").with("action", "DELETE").with("card_id", "same");
+    let recon = take("ACME", "ONE", &[register("r")]);
+    assert_eq!((said(&recon), &recon.rows[0]["consumer_created"]), (vec!["REGISTERED".to_owned()], "true"));
+    let early = delete.clone().with("record_ref", "early");
+    assert_eq!(said(&take("OTHER", "ZERO", &[early])), ["REJECTED NOT_REGISTERED"]);
+    let recon = take("OTHER", "ONE", &[register("r")]);
+    assert_eq!((said(&recon), &recon.rows[0]["consumer_created"]), (vec!["REGISTERED".to_owned()], "true"));
+    assert_eq!(said(&take("OTHER", "TWO", &[delete])), ["DEREGISTERED"]);
+    // What OTHER has retired is ACME's live card.
+    assert_eq!(said(&take("OTHER", "THREE", &[register("again")])), ["REJECTED PAN_RETIRED"]);
+    assert_eq!(said(&take("ACME", "TWO", &[register("again")])), [ALREADY]);
+    // The id under which ACME has it is free elsewhere for another card.
+    let another = register("another").with("pan", card(2));
+    assert_eq!(said(&take("OTHER", "FOUR", &[another])), ["REGISTERED"]);
+}
+
+#[test]
+fn a_list_is_one_issuers_and_so_is_what_stands_in_it() {
+    let world = world("pan-lists");
+    let take = |issuer, batch, records: &[Cells]| take(&world, issuer, "pan-lists", batch, records);
+    let row = |operation: &str, pan: String| Cells::new("r").with("operation", operation).with("pan", pan);
+    let ids = BOTH.map(|issuer| {
+        let recon = take(issuer, "ONE", &[row("REGISTER", card(3)).with("pan_list_name", "Same")]);
+        assert_eq!(said(&recon), ["REGISTERED"], "{issuer}");
+        recon.rows[0]["pan_list_id"].to_owned()
+    });
+    assert_ne!(ids[0], ids[1], "ids tell nothing of another issuer's");
+    let of = |operation: &str, id: &str, n: u64| row(operation, card(n)).with("pan_list_id", id);
+    // ACME's list is unknown to OTHER, and what it holds alone is nowhere.
+    assert_eq!(said(&take("ACME", "TWO", &[of("REGISTER", &ids[0], 4)])), ["REGISTERED"]);
+    for (batch, record, expected) in [
+        ("TWO", of("REGISTER", &ids[0], 3), "REJECTED LIST_UNKNOWN"),
+        ("THREE", of("DEREGISTER", &ids[0], 3), "REJECTED LIST_UNKNOWN"),
+        ("FOUR", of("DEREGISTER", &ids[1], 4), "REJECTED NOT_REGISTERED"),
+        ("FIVE", of("REGISTER", &ids[1], 4), "REGISTERED"),
+        ("SIX", of("DEREGISTER", &ids[1], 3), "DEREGISTERED"),
+    ] {
+        assert_eq!(said(&take("OTHER", batch, &[record])), [expected], "{batch}");
+    }
+    let recon = take("ACME", "THREE", &[of("REGISTER", &ids[0], 3), of("REGISTER", &ids[0], 4)]);
+    assert_eq!(said(&recon), ["ALREADY_REGISTERED ALREADY_IN_LIST"; 2]);
+}
+
+#[test]
+fn a_contract_is_one_issuers() {
+    let world = world("card-contracts");
+    let take = |issuer, batch, records: &[Cells]| take(&world, issuer, "card-contracts", batch, records);
+    let contract = |n: u64| {
+        Cells::new(&format!("r-{n}"))
+            .with("card_contract_id", "same")
+            .with("pan", card(n))
+            .with("expiry", "1299")
+            .with("card_product_id", "gold")
+            .with("status", "ACTIVE")
+    };
+    assert_eq!(said(&take("ACME", "ONE", &[contract(5)])), ["REGISTERED"]);
+    let recon = take("OTHER", "ONE", &[contract(6), contract(5)]);
+    assert_eq!(said(&recon), ["REGISTERED", "REJECTED CARD_ID_IN_USE"]);
+    assert_eq!(&recon.rows[0]["changed"], "", "it is new");
+    let blocked = contract(6).with("record_ref", "blocked").with("status", "BLOCKED");
+    assert_eq!(&take("OTHER", "TWO", &[blocked]).rows[0]["changed"], "status");
+    assert_eq!(said(&take("ACME", "TWO", &[contract(5).with("record_ref", "again")])), [ALREADY]);
+}
