@@ -4,7 +4,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
+use crate::cells::{self, Cells};
 use crate::file::{COLUMNS, CsvFile, hex};
+use crate::night;
 use crate::pan::{self, pans};
 use crate::world::{World, files_under};
 
@@ -174,6 +178,108 @@ fn none_is_found_in_what_the_commands_say() {
     assert_ne!(ran.code(), Some(0));
     world.once().expect(0);
     expect_clean(&world, &cards);
+}
+
+/// Texts of a consumer that go through click-to-pay.
+const PERSON: [&str; 6] =
+    ["canary.person@example.net", "Canaryfirst", "Canarylast", "Canary Lane 12", "Canarytown", "6641239876"];
+
+/// A record of a service that has a canary in a column, and in all others what is right.
+fn canary_in(service: &str, column: &'static str, n: usize, canary: &str) -> Cells {
+    let right = match service {
+        "payment-cards" => vec![("pan", canary), ("card_base_currency", "EUR")],
+        "pan-lists" => vec![("operation", "REGISTER"), ("pan_list_name", "Canaries"), ("pan", canary)],
+        "cards" => {
+            vec![("card_product_id", "gold"), ("consumer_id", "anna"), ("pan", canary), ("expiry", "1299")]
+        }
+        "card-contracts" => {
+            vec![("pan", canary), ("expiry", "1299"), ("card_product_id", "gold"), ("status", "ACTIVE")]
+        }
+        _ => vec![
+            // The one contract that has no canary in a wrong place.
+            ("card_contract_id", "contract-2"),
+            ("src_client_id", "c2b2a3f0-6a7e-4d6b-9a0c-0f1e2d3c4b5a"),
+            ("service_id", "SRC#1"),
+            ("email", PERSON[0]),
+            ("first_name", PERSON[1]),
+            ("last_name", PERSON[2]),
+            ("address_line1", PERSON[3]),
+            ("city", PERSON[4]),
+            ("phone_country", "43"),
+            ("phone", PERSON[5]),
+            ("locale", "de-AT"),
+            ("country", "AT"),
+            ("privacy_version", "v1"),
+            ("tnc_version", "v1"),
+            ("accepted_at", "2026-11-19T08:00:00Z"),
+        ],
+    };
+    let record = Cells::new(&format!("r-{n}")).with("card_id", format!("id-{n}"));
+    let record = record.with("card_contract_id", format!("contract-{n}"));
+    let record = right.into_iter().fold(record, |record, (name, value)| record.with(name, value));
+    record.with(column, canary)
+}
+
+#[test]
+fn none_is_found_whatever_the_service_and_wherever_it_stands() {
+    for reply in [true, false] {
+        let world = World::shaped(|shape| {
+            shape.log = "trace";
+            shape.reply = reply;
+            shape.services = night::SERVICES.to_vec();
+        });
+        let canaries = pans(pan::ACME, 124, 30);
+        for service in night::SERVICES {
+            let names = cells::columns(service).split(',').map(str::trim);
+            let records: Vec<_> =
+                names.enumerate().map(|(n, column)| canary_in(service, column, n, &canaries[n])).collect();
+            let file = |batch: &str| cells::csv_file("ACME", service, batch, &records);
+            world.drop_sealed(&file("A-EVERYWHERE"));
+            world.drop_sealed(&file("B-COUNT").with(|file| file.count = Some(canaries[0].clone())));
+            world.drop_sealed(&file("C-CELLS").with(|file| file.rows[1].push_str(&format!(",{}", canaries[1]))));
+            world.drop_sealed(&file("D-QUOTE").with(|file| file.rows[1].insert(0, '"')));
+            let kind = crate::world::kind(service);
+            let sealed = |name: &str, text: &str| {
+                world.drop_bytes(&format!("ACME_{kind}_{name}.jsonl.jwe"), world.sealed(text));
+            };
+            let lines: Vec<_> = records.iter().map(|record| line_of(service, record)).collect();
+            let text = cells::json_lines("ACME", service, "F-LINES", &lines, lines.len());
+            sealed("F-LINES", &text);
+            sealed("G-BROKEN", &text.replacen("\"}", "\"", 2).replace("F-LINES", "G-BROKEN"));
+            sealed("H-CUT", &text[..text.len() / 2].replace("F-LINES", "H-CUT"));
+        }
+        world.once().expect(3);
+        expect_clean(&world, &canaries);
+        // Something of it was registered, and something enrolled: it was not all turned away at the door.
+        for service in night::SERVICES {
+            let stem = format!("ACME_{}_A-EVERYWHERE", crate::world::kind(service));
+            let outcomes = world.out().summary(&stem)["outcomes"].clone();
+            let done = outcomes["REGISTERED"].as_u64().unwrap() + outcomes["ENROLLED"].as_u64().unwrap();
+            assert!(done > 0, "{service}: {outcomes}");
+        }
+        for path in files_under(world.path()) {
+            let name = path.strip_prefix(world.path()).unwrap();
+            let bytes = fs::read(&path).unwrap();
+            for text in PERSON {
+                let found = memchr::memmem::find(&bytes, text.as_bytes()).is_some();
+                assert!(!found, "{text} in {}", name.display());
+            }
+        }
+    }
+}
+
+/// A record as a line of JSON of its service.
+fn line_of(service: &str, record: &Cells) -> Value {
+    if service != "pan-lists" {
+        let mut line = record.json(service);
+        let known = match service {
+            "payment-cards" => "id,fpan,cardBaseCurrency",
+            _ => cells::columns(service),
+        };
+        line.as_object_mut().unwrap().retain(|key, _| known.split(',').any(|name| name.trim() == key));
+        return line;
+    }
+    json!({"panListName": record.cell("pan_list_name"), "sensitiveData": {"pans": [{"pan": record.cell("pan")}]}})
 }
 
 fn expect_clean(world: &World, cards: &[String]) {

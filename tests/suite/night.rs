@@ -8,7 +8,7 @@ use crate::pan;
 use crate::world::{World, kind};
 
 /// The services that a night has files of, in the order of their feeds.
-pub(crate) const SERVICES: [&str; 4] = ["payment-cards", "pan-lists", "cards", "card-contracts"];
+pub(crate) const SERVICES: [&str; 5] = ["payment-cards", "pan-lists", "cards", "card-contracts", "click-to-pay"];
 
 /// What nights before this one left for it to refer to.
 #[derive(Clone, Default)]
@@ -69,6 +69,7 @@ pub(crate) fn files(n: u64, records: u64, before: &Before) -> Vec<File> {
         lists(n, records, before),
         rows("cards", &|at| card(n, at)),
         rows("card-contracts", &|at| contract(n, at)),
+        rows("click-to-pay", &|at| enrolment(n, at)),
     ]
 }
 
@@ -165,7 +166,7 @@ fn contract(n: u64, at: u64) -> Cells {
         .with("card_contract_id", format!("contract-{}-{at}", n / 2))
         .with("pan", own(n / 2, at))
         .with("expiry", "1299")
-        .with("card_product_id", if n.is_multiple_of(2) { "gold" } else { "plain" })
+        .with("card_product_id", "gold")
         .with("status", "ACTIVE");
     let before = |new: Cells, by: u64| {
         new.with("card_contract_id", format!("contract-{}-{}", n / 2, at - by)).with("pan", own(n / 2, at - by))
@@ -176,21 +177,79 @@ fn contract(n: u64, at: u64) -> Cells {
         7 => before(new, 1).with("pan", own(n / 2, at)),
         9 => new.with("expiry", "1399"),
         11 => before(new, 5).with("expiry", "1298").with("status", "CLOSED"),
+        13 if n % 2 == 1 => new.with("card_product_id", "plain"),
+        15 if n % 2 == 1 => new.with("status", "INACTIVE"),
+        17 if n % 2 == 1 => new.with("expiry", "0125"),
         _ => new,
     }
 }
 
-/// All that a world says of a file, by name, without what may differ from run to run.
+/// Of the contracts of the same night: known consumers and new ones, by e-mail and by an id of the issuer's.
+fn enrolment(n: u64, at: u64) -> Cells {
+    let contract = |at: u64| format!("contract-{}-{at}", n / 2);
+    let new = Cells::new(&format!("r-{n}-{at}"))
+        .with("card_contract_id", contract(at))
+        .with("src_client_id", "c2b2a3f0-6a7e-4d6b-9a0c-0f1e2d3c4b5a")
+        .with("service_id", "SRC#1")
+        .with("email", format!("person-{}@example.com", at / 2))
+        .with("first_name", "Jane")
+        .with("last_name", "Doe")
+        .with("locale", "de-AT")
+        .with("country", "AT")
+        .with("privacy_version", "v1")
+        .with("tnc_version", "v1")
+        .with("accepted_at", "2026-11-19T08:00:00Z");
+    match at % 20 {
+        9 => new.with("email", format!("Night-{n}@example.com")),
+        10 => new.with("email", "nobody"),
+        19 => new.with("card_contract_id", contract(at - 1)),
+        _ if at.is_multiple_of(4) => new.with("external_consumer_id", format!("customer-{n}-{}", at / 8)),
+        _ => new,
+    }
+}
+
+/// All that a world says of a file, by name, without what may differ from run to run: times, and what is sealed anew.
 pub(crate) fn told(world: &World, file: &File) -> Vec<(String, Vec<u8>)> {
     let out = world.out();
-    let mut told = vec![("summary".to_owned(), out.timeless_summary(&file.stem))];
-    for end in [".recon.csv", ".errors.csv", ".response.jsonl"] {
+    let mut told = Vec::new();
+    for end in [".recon.csv", ".errors.csv", ".response.jsonl", ".enroll.jsonl", ".notifications.jsonl"] {
         let name = format!("{}{end}", file.stem);
         if out.has(&out.as_written(&name)) {
-            told.push((name.clone(), out.content(&name)));
+            let content = out.content(&name);
+            let timed = file.service == "click-to-pay" && end.ends_with(".jsonl");
+            told.push((name, if timed { timeless(&content) } else { content }));
         }
     }
+    let mut summary: Value = serde_json::from_slice(&out.timeless_summary(&file.stem)).unwrap();
+    if file.service == "click-to-pay" {
+        for listed in summary["outbound"].as_array_mut().unwrap() {
+            if listed["name"].as_str().unwrap().ends_with(".jsonl") {
+                listed.as_object_mut().unwrap().remove("content_sha256");
+            }
+        }
+    }
+    told.push(("summary".to_owned(), serde_json::to_vec_pretty(&summary).unwrap()));
     told
+}
+
+/// Lines of JSON without times and without what is sealed.
+fn timeless(content: &[u8]) -> Vec<u8> {
+    let mut text = String::new();
+    for line in std::str::from_utf8(content).unwrap().lines() {
+        let mut value: Value = serde_json::from_str(line).unwrap();
+        for (within, member) in [
+            ("", "at"),
+            ("", "cardData"),
+            ("/maskedCard", "dateOfCardCreated"),
+            ("/maskedConsumer", "dateConsumerAdded"),
+        ] {
+            let gone = value.pointer_mut(within).and_then(|it| it.as_object_mut()).and_then(|it| it.remove(member));
+            // That it is there is the same in every run.
+            text.push(if gone.is_some() { '+' } else { '-' });
+        }
+        text.push_str(&format!(" {value}\n"));
+    }
+    text.into_bytes()
 }
 
 /// How many rows each table of a world's store has that holds what was registered.

@@ -12,6 +12,9 @@ fn world(service: &'static str) -> World {
         shape.reply = false;
         shape.issuers = BOTH.to_vec();
         shape.services = vec![service];
+        if service == "click-to-pay" {
+            shape.services.push("card-contracts");
+        }
     })
 }
 
@@ -128,4 +131,40 @@ fn a_contract_is_one_issuers() {
     let blocked = contract(6).with("record_ref", "blocked").with("status", "BLOCKED");
     assert_eq!(&take("OTHER", "TWO", &[blocked]).rows[0]["changed"], "status");
     assert_eq!(said(&take("ACME", "TWO", &[contract(5).with("record_ref", "again")])), [ALREADY]);
+}
+
+#[test]
+fn an_enrolment_and_its_consumer_are_one_issuers() {
+    let world = world("click-to-pay");
+    let contract =
+        |n: u64| Cells::new("r").with("card_contract_id", format!("k-{n}")).with("pan", card(n)).with("expiry", "1299");
+    let contract = |n: u64| contract(n).with("card_product_id", "gold").with("status", "ACTIVE");
+    let enrol = |n: u64, record_ref: &str| {
+        Cells::new(record_ref)
+            .with("card_contract_id", format!("k-{n}"))
+            .with("src_client_id", "c2b2a3f0-6a7e-4d6b-9a0c-0f1e2d3c4b5a")
+            .with("service_id", "SRC#1")
+            .with("email", "jane@example.com")
+            .with("locale", "de-AT")
+            .with("country", "AT")
+            .with("privacy_version", "v1")
+            .with("tnc_version", "v2")
+            .with("accepted_at", "2026-11-19T08:00:00Z")
+    };
+    // A contract that ACME alone has is unknown to OTHER.
+    take(&world, "ACME", "card-contracts", "K0", &[contract(7)]);
+    let recon = take(&world, "OTHER", "click-to-pay", "ZERO", &[enrol(7, "early")]);
+    assert_eq!(said(&recon), ["REJECTED CONTRACT_UNKNOWN"]);
+    take(&world, "OTHER", "card-contracts", "K0", &[contract(7)]);
+    let ids = BOTH.map(|issuer| {
+        let recon = take(&world, issuer, "click-to-pay", "ONE", &[enrol(7, "r")]);
+        assert_eq!(said(&recon), ["ENROLLED"], "{issuer}");
+        ["src_digital_card_id", "src_consumer_id"].map(|column| recon.rows[0][column].to_owned())
+    });
+    assert!(ids[0][0] != ids[1][0] && ids[0][1] != ids[1][1], "the same card and e-mail are two: {ids:?}");
+    for (issuer, ids) in BOTH.iter().zip(&ids) {
+        let recon = take(&world, issuer, "click-to-pay", "TWO", &[enrol(7, "again")]);
+        assert_eq!(said(&recon), ["ALREADY_REGISTERED ALREADY_ENROLLED"], "{issuer}");
+        assert_eq!(&recon.rows[0]["src_digital_card_id"], ids[0], "{issuer}");
+    }
 }

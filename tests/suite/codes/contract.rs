@@ -145,6 +145,14 @@ pub(super) fn answers(service: &str, code: &'static str) -> Vec<&'static str> {
         }
         ("pan-lists", "LIST_NAME_INVALID") => &["invalid.data: panListName", r#"must match "^[a-zA-Z0-9\s-]{1,64}$""#],
         ("pan-lists", "LIST_UNKNOWN") => &["invalid.request.parameter"],
+        ("click-to-pay", "CONTRACT_UNKNOWN") => &["INVALID_STATE", "INVALID_VALUE"],
+        ("click-to-pay", "PRODUCT_INELIGIBLE") => &["INVALID_STATE", "TOKENIZATION_INELIGIBLE"],
+        ("click-to-pay", "CONTRACT_INACTIVE") => &["INVALID_STATE", "ISSUER_DECLINED"],
+        ("click-to-pay", "CARD_EXPIRED") => &["INVALID_STATE", "PAN_INELIGIBLE"],
+        ("click-to-pay", "FIELD_MISSING") => &["INVALID_ARGUMENT", "CANNOT_BE_NULL"],
+        ("click-to-pay", "FIELD_INVALID") => &["INVALID_ARGUMENT", "INVALID_FORMAT"],
+        // It is answered with what is there.
+        ("click-to-pay", "ALREADY_ENROLLED") => &["ACTIVE"],
         ("payment-cards" | "pan-lists", _) => &[],
         _ => return vec![code],
     };

@@ -22,7 +22,12 @@ pub(super) type Case = (Cells, &'static str, &'static str);
 pub(super) fn samples(world: &World) -> Vec<Sample> {
     let mut samples = payment_cards(world);
     samples.extend(lists::samples(world));
-    for (service, table) in [("cards", cards as fn(&World, u64) -> Vec<Case>), ("card-contracts", card_contracts)] {
+    samples.push(rows(world, "card-contracts", "TO-ENROL", contracts_to_enrol()));
+    for (service, table) in [
+        ("cards", cards as fn(&World, u64) -> Vec<Case>),
+        ("card-contracts", card_contracts),
+        ("click-to-pay", click_to_pay),
+    ] {
         samples.extend(both(world, service, table));
     }
     samples
@@ -200,4 +205,42 @@ fn card_contracts(_: &World, seed: u64) -> Vec<Case> {
     ];
     cases.extend(bad_pans(&good));
     cases
+}
+
+fn contracts_to_enrol() -> Vec<Case> {
+    let contract = |n: u64, id: &str, expiry: &str, product: &str, status: &str| {
+        let cells = Cells::new(&format!("c-{n}")).with("card_contract_id", id).with("pan", any_pan(3, n));
+        (cells.with("expiry", expiry).with("card_product_id", product).with("status", status), "", "")
+    };
+    vec![
+        contract(0, "good", "1299", "gold", "ACTIVE"),
+        contract(1, "plain", "1299", "plain", "ACTIVE"),
+        contract(2, "blocked", "1299", "gold", "BLOCKED"),
+        contract(3, "expired", "0125", "gold", "ACTIVE"),
+    ]
+}
+
+fn click_to_pay(_: &World, seed: u64) -> Vec<Case> {
+    let of = |n: u64, contract: &str| {
+        Cells::new(&format!("r-{n}"))
+            .with("card_contract_id", contract)
+            .with("src_client_id", "c2b2a3f0-6a7e-4d6b-9a0c-0f1e2d3c4b5a")
+            .with("service_id", "SRC#1")
+            .with("email", format!("jane-{seed}@example.com"))
+            .with("locale", "de-AT")
+            .with("country", "AT")
+            .with("privacy_version", "v1")
+            .with("tnc_version", "v2")
+            .with("accepted_at", "2026-11-19T08:00:00Z")
+    };
+    vec![
+        (of(0, "good"), "", ""),
+        (of(1, "good").with("locale", ""), "FIELD_MISSING", "locale"),
+        (of(2, "good").with("email", "no-address"), "FIELD_INVALID", "email"),
+        (of(3, "nowhere"), "CONTRACT_UNKNOWN", "card_contract_id"),
+        (of(4, "plain"), "PRODUCT_INELIGIBLE", "card_contract_id"),
+        (of(5, "blocked"), "CONTRACT_INACTIVE", "card_contract_id"),
+        (of(6, "expired"), "CARD_EXPIRED", "card_contract_id"),
+        (of(7, "good"), "ALREADY_ENROLLED", ""),
+    ]
 }
