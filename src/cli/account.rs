@@ -98,12 +98,13 @@ pub(super) fn table(files: &[Account]) -> Table {
         "registered",
         "already",
         "deregistered",
+        "enrolled",
         "rejected",
     ]);
     for Account { record, tally, .. } in files {
         table.add_row(row(record, tally));
     }
-    for index in 5..=9 {
+    for index in 5..=10 {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -111,7 +112,7 @@ pub(super) fn table(files: &[Account]) -> Table {
     table
 }
 
-fn row(record: &FileRecord, tally: &Tally) -> [String; 10] {
+fn row(record: &FileRecord, tally: &Tally) -> [String; 11] {
     let known = record.records.is_some();
     let figure = |figure: u64| if known { figure.to_string() } else { String::new() };
     [
@@ -124,6 +125,7 @@ fn row(record: &FileRecord, tally: &Tally) -> [String; 10] {
         figure(tally.registered),
         figure(tally.already_registered),
         figure(tally.deregistered),
+        figure(tally.enrolled),
         figure(tally.rejected),
     ]
 }

@@ -3,6 +3,7 @@
 use crate::model::{AnswerFile, Columns, View};
 use crate::vault::Nonces;
 
+use super::sample::Sampling;
 use super::{Answering, Judge, PreparedChunk, Record};
 
 /// A service, as the pipeline, the reports and the commands know it.
@@ -19,6 +20,8 @@ pub struct Definition {
     pub answer_schemas: fn() -> Vec<(&'static str, serde_json::Value)>,
     /// Judges one record: adds its row to the chunk, and what it asks of the register.
     pub judge: fn(&Judge, &mut Nonces, Record<'_>, &mut PreparedChunk),
+    /// Makes synthetic records.
+    pub sample: &'static Sampling,
 }
 
 /// What a service needs beside its feed.

@@ -21,6 +21,7 @@ pub mod pan_lists;
 mod pans;
 pub mod payment_cards;
 pub mod reference;
+pub mod sample;
 
 use crate::model::ServiceName;
 

@@ -83,12 +83,38 @@ fn samples_come_out_as_foretold() {
 }
 
 #[test]
-fn samples_of_what_is_not_served_are_not_made() {
-    let world = World::new();
-    let refused = world.nightdrop(&["sample", "--service", "cards", "--records", "1"]).expect(2);
-    assert!(refused.stderr.contains("payment-cards") && refused.stdout.is_empty(), "{}", refused.stderr);
+fn samples_of_every_service_come_to_what_they_say() {
+    let services = ["payment-cards", "pan-lists", "cards", "card-contracts", "click-to-pay"];
+    let world = World::shaped(|shape| shape.services = services.to_vec());
     let nothing = world.nightdrop(&["sample", "--service", "payment-cards", "--records", "0"]).expect(0);
     assert_eq!(nothing.text().lines().count(), 3);
+    for service in services {
+        for format in ["csv", "jsonl"] {
+            // Enrolments are by the contracts of the same seed.
+            let seed = if format == "csv" { "5" } else { "6" };
+            let asked = ["--service", service, "--records", "230", "--bad", "30", "--seed", seed, "--format", format];
+            let made = world.nightdrop(&[&["sample", "--config", "nightdrop.toml"][..], &asked].concat()).expect(0);
+            let name = format!("ACME_{}_{seed}.{format}.jwe", crate::world::kind(service));
+            world.drop_bytes(&name, world.sealed(&made.text()));
+            world.once().expect(4);
+            let recon = world.out().recon(&format!("ACME_{}_{seed}", crate::world::kind(service)));
+            let mut found = std::collections::BTreeMap::<&str, u32>::new();
+            for row in recon.rows.iter().filter(|row| !row["code"].is_empty()) {
+                *found.entry(&row["code"]).or_default() += 1;
+            }
+            let said = made.stderr.split("of them ").nth(1).unwrap_or_default().trim();
+            let said: std::collections::BTreeMap<&str, u32> = said
+                .split(", ")
+                .map(|part| part.split_once(' ').map(|(count, code)| (code, count.parse().unwrap())).unwrap())
+                .collect();
+            let mut expected = said.clone();
+            if service == "click-to-pay" {
+                // Contracts that were made badly are not there.
+                assert!(found.remove("CONTRACT_UNKNOWN") >= expected.remove("CONTRACT_UNKNOWN"), "{found:?}");
+            }
+            assert_eq!(found, expected, "{service} as {format}");
+        }
+    }
 }
 
 #[test]

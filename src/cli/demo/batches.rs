@@ -1,4 +1,4 @@
-//! The demo's files: good ones, bad records, and the mistakes that senders make.
+//! The demo's files: good ones, bad records, and the mistakes that senders make; and a file of each service.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -9,9 +9,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::cli::sample::RANGE;
-use crate::cli::sample::numbers::Numbers;
-use crate::model::{Timestamp, hex};
+use crate::cli::sample::plan::Plan;
+use crate::cli::sample::text::{self, Head};
+use crate::model::{ServiceName, Timestamp, hex};
 use crate::open::{Recipient, Sealer};
+use crate::parse::Format;
+use crate::services::definition;
+use crate::services::sample::{Numbers, Source};
 
 /// A batch's parts before they are put together.
 struct Batch<'a> {
@@ -91,8 +95,14 @@ pub(super) fn drop_all(
             "a card number that is a number of JSON and no string",
         ),
     ];
+    let mut others = Vec::new();
+    for (kind, service, format, what) in OTHERS {
+        let text = sampled(*service, *format, &day, &created)?;
+        let ending = if *format == Format::Csv { "csv" } else { "jsonl" };
+        others.push((format!("ACME_{kind}_{day}_1.{ending}.jwe"), sealed(&text)?, *what));
+    }
     let mut dropped = Vec::new();
-    for (name, bytes, what) in files {
+    for (name, bytes, what) in files.into_iter().chain(others) {
         // As an uploader should: under a temporary name, then renamed.
         let temporary = inbound.join(format!(".{name}.tmp"));
         std::fs::write(&temporary, bytes)?;
@@ -100,6 +110,41 @@ pub(super) fn drop_all(
         dropped.push((name, what));
     }
     Ok(dropped)
+}
+
+/// A file of each other service, good records and bad ones.
+const OTHERS: &[(&str, ServiceName, Format, &str)] = &[
+    ("PANLISTS", ServiceName::PanLists, Format::Jsonl, "PAN lists: requests of the API, good and bad"),
+    ("CARDS", ServiceName::Cards, Format::Csv, "cards of consumers, a fifth of them with a mistake"),
+    ("CONTRACTS", ServiceName::CardContracts, Format::Csv, "card contracts, a fifth of them with a mistake"),
+    ("CLICKTOPAY", ServiceName::ClickToPay, Format::Csv, "enrolments by those contracts; they wait for them"),
+];
+
+fn sampled(service: ServiceName, format: Format, day: &str, created: &str) -> anyhow::Result<String> {
+    let definition = definition(service).context("the service is served")?;
+    let source = Source {
+        numbers: Numbers::new(std::iter::once(RANGE), 0).context("the sandbox's range holds cards")?,
+        range: (RANGE.0.into(), RANGE.1.into()),
+        currencies: vec!["EUR".into()],
+        currencies_are_limited: true,
+        products: vec!["GOLD".into(), "PLAIN".into()],
+        seed: 0,
+        requests: format != Format::Csv,
+    };
+    let plan = Plan { sampling: definition.sample, source, records: 200, bad_percent: 20 };
+    let batch = format!("B{day}");
+    let head = Head {
+        issuer: "ACME",
+        service: service.as_str(),
+        batch: &batch,
+        sequence: 1,
+        created,
+        environment: "TEST",
+        delimiter: ',',
+    };
+    let mut text = Vec::new();
+    text::write(format, &head, definition.columns, &plan, &mut text)?;
+    Ok(String::from_utf8(text)?)
 }
 
 fn good_rows(numbers: &Numbers, records: u64) -> String {

@@ -1,32 +1,29 @@
 //! `nightdrop sample`: a synthetic file in an issuer's ranges, with as many mistakes as are asked for. The same options
 //! give the same bytes: no clock and no chance is in it.
 
-pub(super) mod numbers;
-mod records;
+pub(super) mod plan;
+pub(super) mod text;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::model::{Environment, ServiceName, Timestamp, hex};
+use crate::model::{Environment, ServiceName, Timestamp};
 use crate::parse::Format;
-use crate::services::reference::AccountRanges;
+use crate::services::reference::{AccountRanges, CardProducts};
+use crate::services::sample::{Numbers, Source};
+use crate::services::{Definition, definition};
 
 use super::ExitCode;
 use super::reading::Out;
-use numbers::Numbers;
-use records::{Card, Plan};
+use plan::Plan;
+use text::Head;
 
 /// The ranges of an issuer who has no configuration here: the public sandbox's.
 pub(super) const RANGE: (&str, &str) = ("2303770000000000000", "2303779999999999999");
-
-/// Cards of one JSON request.
-const REQUEST_CARDS: usize = 100;
 
 /// When the first sample was made; each seed is a minute later.
 const CREATED_MS: i64 = 1_767_225_600_000;
@@ -50,15 +47,12 @@ struct For {
     environment: Environment,
     currencies: Option<Vec<String>>,
     ranges: Vec<(String, String)>,
+    products: Vec<String>,
     delimiter: char,
 }
 
 pub(super) fn sample(asked: &Asked, config: Option<&Path>) -> anyhow::Result<ExitCode> {
-    if asked.service != ServiceName::PaymentCards {
-        let made = ServiceName::PaymentCards;
-        eprintln!("nightdrop: this version makes no samples of {}; it makes {made}", asked.service);
-        return Ok(ExitCode::Usage);
-    }
+    let Some(service) = definition(asked.service) else { bail!("{} is not served", asked.service) };
     let to = match config {
         None => sandbox(),
         Some(file) => match super::load(file) {
@@ -72,30 +66,17 @@ pub(super) fn sample(asked: &Asked, config: Option<&Path>) -> anyhow::Result<Exi
             Err(code) => return Ok(code),
         },
     };
-    let ranges = to.ranges.iter().map(|(low, high)| (low.as_str(), high.as_str()));
-    let numbers =
-        Numbers::new(ranges, asked.seed).context("no card number of 16 digits lies in the issuer's ranges")?;
-    if numbers.len() < asked.records {
-        bail!("the issuer's ranges hold {} card numbers, and {} were asked for", numbers.len(), asked.records);
-    }
-    let plan = Plan {
-        numbers: &numbers,
-        currencies: to.currencies.clone().unwrap_or_else(|| vec!["EUR".into(), "USD".into()]),
-        currencies_are_limited: to.currencies.as_ref().is_some_and(|all| !all.iter().any(|it| it == "XAF")),
-        records: asked.records,
-        bad_percent: asked.bad_percent,
-        deletions: asked.format == Format::Csv,
-    };
+    let plan = plan(service, &to, asked)?;
     match &asked.out {
         Some(path) => {
             let file = File::create_new(path).with_context(|| format!("cannot make {}", path.display()))?;
             let mut out = BufWriter::new(file);
-            write(asked, &to, &plan, &mut out)?;
+            write(service, asked, &to, &plan, &mut out)?;
             out.flush()?;
         }
         None => {
             let mut out = Out::new();
-            let written = write(asked, &to, &plan, &mut out).map(|()| ExitCode::Ok);
+            let written = write(service, asked, &to, &plan, &mut out).map(|()| ExitCode::Ok);
             out.end(written)?;
         }
     }
@@ -111,6 +92,7 @@ fn sandbox() -> For {
         environment: Environment::Test,
         currencies: None,
         ranges: vec![(RANGE.0.into(), RANGE.1.into())],
+        products: vec!["GOLD".into()],
         delimiter: ',',
     }
 }
@@ -129,86 +111,75 @@ fn of_config(config: &Config, asked: &Asked) -> anyhow::Result<Result<For, Strin
     let Ok(ranges) = AccountRanges::parse(&csv) else {
         return Ok(Err(format!("{} has mistakes; `nightdrop config check` names them", path.display())));
     };
-    let of = ranges.ranges_of(&feed.issuer, asked.service);
+    // A service whose ranges nobody keeps takes any card; then those that are kept for others will do.
+    let for_service = |service| {
+        let of = ranges.ranges_of(&feed.issuer, service);
+        of.map(|range| (range.low.clone(), range.high.clone())).collect::<Vec<_>>()
+    };
+    let all = std::iter::once(asked.service).chain(ServiceName::ALL).map(for_service);
+    let ranges = all.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+    let products = match &config.reference.card_products {
+        None => CardProducts::default(),
+        Some(path) => {
+            let csv = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            match CardProducts::parse(&csv) {
+                Ok(products) => products,
+                Err(_) => {
+                    return Ok(Err(format!("{} has mistakes; `nightdrop config check` names them", path.display())));
+                }
+            }
+        }
+    }
+    .for_issuer(&feed.issuer);
+    let eligible = |only: bool| {
+        let wanted = products.iter().filter(|(_, product)| product.tokenization_eligible || !only);
+        wanted.map(|(id, _)| id.to_owned()).collect::<Vec<_>>()
+    };
+    let products = Some(eligible(true)).filter(|found| !found.is_empty()).unwrap_or_else(|| eligible(false));
     let issuer = config.issuers.iter().find(|issuer| issuer.id == feed.issuer);
     Ok(Ok(For {
         issuer: feed.issuer.clone(),
         environment: feed.environment,
         currencies: issuer.and_then(|issuer| issuer.currencies.clone()),
-        ranges: of.map(|range| (range.low.clone(), range.high.clone())).collect(),
+        ranges,
+        products,
         delimiter: char::from(feed.delimiter),
     }))
 }
 
-fn write(asked: &Asked, to: &For, plan: &Plan<'_>, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut out = Hashing { out, sha: Sha256::new() };
+fn plan(service: &'static Definition, to: &For, asked: &Asked) -> anyhow::Result<Plan> {
+    let ranges: Vec<(&str, &str)> = to.ranges.iter().map(|(low, high)| (low.as_str(), high.as_str())).collect();
+    let sets: Vec<&[(&str, &str)]> =
+        if service.sample.of_one_range { ranges.chunks(1).collect() } else { vec![&ranges] };
+    let mut found = sets.into_iter().filter_map(|set| Some((Numbers::new(set.iter().copied(), asked.seed)?, set[0])));
+    let roomy = |(numbers, _): &(Numbers, _)| numbers.len() >= asked.records;
+    let first = found.next().context("no card number of 16 digits lies in the issuer's ranges")?;
+    let held = first.0.len();
+    let Some((numbers, range)) = Some(first).filter(roomy).or_else(|| found.find(roomy)) else {
+        bail!("the issuer's ranges hold {held} card numbers, and {} were asked for", asked.records);
+    };
+    let source = Source {
+        numbers,
+        range: (range.0.to_owned(), range.1.to_owned()),
+        currencies: to.currencies.clone().unwrap_or_else(|| vec!["EUR".into(), "USD".into()]),
+        currencies_are_limited: to.currencies.as_ref().is_some_and(|all| !all.iter().any(|it| it == "XAF")),
+        products: to.products.clone(),
+        seed: asked.seed,
+        requests: asked.format != Format::Csv,
+    };
+    Ok(Plan { sampling: service.sample, source, records: asked.records, bad_percent: asked.bad_percent })
+}
+
+fn write(service: &Definition, asked: &Asked, to: &For, plan: &Plan, out: &mut impl Write) -> anyhow::Result<()> {
     let minute = i64::try_from(asked.seed % 1_000_000).unwrap_or(0) * 60_000;
-    let created = Timestamp(CREATED_MS + minute).to_string();
-    let batch = asked.batch_id.clone().unwrap_or_else(|| format!("SAMPLE-{}", asked.seed));
-    let (issuer, service, environment) = (&to.issuer, asked.service.as_str(), to.environment.as_str());
-    match asked.format {
-        Format::Csv => {
-            let d = to.delimiter;
-            let head = ["HDR", "1", issuer, service, &batch, &asked.sequence.to_string(), &created, environment];
-            writeln!(out, "{}", head.join(&d.to_string()))?;
-            let columns = ["record_ref", "action", "pan", "card_base_currency", "payment_card_id"];
-            writeln!(out, "{}", columns.join(&d.to_string()))?;
-            for Card { record_ref, action, pan, currency, card_id } in plan.cards() {
-                writeln!(out, "{record_ref}{d}{action}{d}{pan}{d}{currency}{d}{card_id}")?;
-            }
-            let digest = hex(&out.sha.clone().finalize());
-            writeln!(out, "TRL{d}{}{d}{digest}", plan.records)?;
-        }
-        Format::Jsonl => {
-            let header = json!({"header": {
-                "version": 1, "issuer": issuer, "service": service, "batchId": batch, "sequence": asked.sequence,
-                "created": created, "environment": environment,
-            }});
-            writeln!(out, "{header}")?;
-            requests(plan, &mut out, b"", b"\n", b"")?;
-            let digest = hex(&out.sha.clone().finalize());
-            writeln!(out, "{}", json!({"trailer": {"records": plan.records, "sha256": digest}}))?;
-        }
-        Format::Json => requests(plan, &mut out, b"[\n", b",\n", b"\n]\n")?,
-    }
-    Ok(())
-}
-
-/// Arrays of cards, as the API takes them.
-fn requests(plan: &Plan<'_>, out: &mut impl Write, begin: &[u8], between: &[u8], end: &[u8]) -> anyhow::Result<()> {
-    out.write_all(begin)?;
-    let mut cards = plan.cards().peekable();
-    while cards.peek().is_some() {
-        let request: Vec<_> = cards
-            .by_ref()
-            .take(REQUEST_CARDS)
-            .map(|card| {
-                let pan = Some(card.pan).filter(|pan| !pan.is_empty());
-                json!({"id": card.record_ref, "fpan": pan, "cardBaseCurrency": card.currency})
-            })
-            .collect();
-        write!(out, "{}", serde_json::Value::Array(request))?;
-        // Lines end each request; one text has something between two of them.
-        if end.is_empty() || cards.peek().is_some() {
-            out.write_all(between)?;
-        }
-    }
-    Ok(out.write_all(end)?)
-}
-
-struct Hashing<'a, W> {
-    out: &'a mut W,
-    sha: Sha256,
-}
-
-impl<W: Write> Write for Hashing<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let taken = self.out.write(bytes)?;
-        self.sha.update(&bytes[..taken]);
-        Ok(taken)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.out.flush()
-    }
+    let head = Head {
+        issuer: &to.issuer,
+        service: asked.service.as_str(),
+        batch: &asked.batch_id.clone().unwrap_or_else(|| format!("SAMPLE-{}", asked.seed)),
+        sequence: asked.sequence,
+        created: &Timestamp(CREATED_MS + minute).to_string(),
+        environment: to.environment.as_str(),
+        delimiter: to.delimiter,
+    };
+    text::write(asked.format, &head, service.columns, plan, out)
 }

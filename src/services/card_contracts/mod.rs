@@ -7,12 +7,15 @@
 mod fold;
 mod response;
 mod rules;
+mod sample;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Cells, Columns, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View};
 
 use super::{Definition, Expiry, Need, NewPan, PerRequest};
+
+pub(super) use sample::sample_contract_id;
 
 pub use fold::{Change, Contract, Difference, Memory, Register, fold, settle};
 
@@ -37,6 +40,7 @@ pub const DEFINITION: Definition = Definition {
     answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
     answer_schemas: || vec![("response", response::schema())],
     judge: rules::judge,
+    sample: &sample::SAMPLING,
 };
 
 /// Indices into [`COLUMNS`].

@@ -10,6 +10,7 @@ mod memory;
 mod opened;
 mod response;
 mod rules;
+mod sample;
 
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ pub const DEFINITION: Definition = Definition {
     answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
     answer_schemas: || vec![("response", response::schema())],
     judge: rules::judge,
+    sample: &sample::SAMPLING,
 };
 
 /// Indices into [`COLUMNS`].

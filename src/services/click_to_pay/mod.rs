@@ -12,6 +12,7 @@ mod notifications;
 mod own;
 mod response;
 mod rules;
+mod sample;
 
 use std::sync::Arc;
 
@@ -71,6 +72,7 @@ pub const DEFINITION: Definition = Definition {
         ]
     },
     judge: rules::judge,
+    sample: &sample::SAMPLING,
 };
 
 const TEXT: &str = "a text of at most 255 characters without control characters and without a card number";

@@ -11,6 +11,7 @@ mod memory;
 mod own;
 mod response;
 mod rules;
+mod sample;
 
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ pub const DEFINITION: Definition = Definition {
     answers: response::answers,
     answer_schemas: || vec![("response", response::schema())],
     judge: rules::judge,
+    sample: &sample::SAMPLING,
 };
 
 /// Indices into [`COLUMNS`].

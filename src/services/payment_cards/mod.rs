@@ -8,6 +8,7 @@ mod fold;
 mod memory;
 mod response;
 mod rules;
+mod sample;
 
 use crate::model::{Cells, Columns, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View};
 use crate::vault::{Fingerprint, uuid_text};
@@ -37,6 +38,7 @@ pub const DEFINITION: Definition = Definition {
     answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
     answer_schemas: || vec![("response", response::schema())],
     judge: rules::judge,
+    sample: &sample::SAMPLING,
 };
 
 /// Indices into [`COLUMNS`].

@@ -6,7 +6,7 @@ use crate::services::luhn;
 const BODY_DIGITS: usize = 15;
 
 /// A source of numbers; the n-th is always the same.
-pub(in crate::cli) struct Numbers {
+pub struct Numbers {
     /// First bodies and how many there are, range by range.
     ranges: Vec<(u64, u64)>,
     size: u64,
@@ -16,7 +16,7 @@ pub(in crate::cli) struct Numbers {
 
 impl Numbers {
     /// From ranges as reference data gives them: bounds of 11 to 19 digits. `None` if no card of 16 digits lies in them.
-    pub(in crate::cli) fn new<'a>(ranges: impl Iterator<Item = (&'a str, &'a str)>, seed: u64) -> Option<Self> {
+    pub fn new<'a>(ranges: impl Iterator<Item = (&'a str, &'a str)>, seed: u64) -> Option<Self> {
         let ranges: Vec<(u64, u64)> = ranges.filter_map(|(low, high)| bodies(low, high)).collect();
         let size: u64 = ranges.iter().map(|(_, count)| count).sum();
         if size == 0 {
@@ -27,13 +27,14 @@ impl Numbers {
         Some(Self { ranges, size, step, offset: (seed % size).wrapping_mul(332_233) % size })
     }
 
-    /// How many different numbers there are.
-    pub(in crate::cli) const fn len(&self) -> u64 {
+    /// How many different numbers there are: at least one.
+    #[expect(clippy::len_without_is_empty, reason = "there are always some")]
+    pub const fn len(&self) -> u64 {
         self.size
     }
 
     /// The n-th.
-    pub(in crate::cli) fn pan(&self, n: u64) -> String {
+    pub fn pan(&self, n: u64) -> String {
         let wide = u128::from(n % self.size) * u128::from(self.step) + u128::from(self.offset);
         let mut at = u64::try_from(wide % u128::from(self.size)).unwrap_or(0);
         for &(first, count) in &self.ranges {
