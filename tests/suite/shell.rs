@@ -310,6 +310,8 @@ fn the_production_example_is_right_where_it_lies() {
             &format!("nightdrop keys new envelope --type ec --kid {kid} --out etc/nightdrop/keys/{name}.jwk"),
         );
     }
+    // Card objects are sealed with RSA.
+    expect(dir.path(), "nightdrop keys new envelope --type rsa --kid ae --out etc/nightdrop/keys/acme-enroll.jwk");
     let with = "CREDENTIALS_DIRECTORY=cred nightdrop";
     let config = "--config etc/nightdrop/nightdrop.toml";
     expect(dir.path(), &format!("{with} config check {config}"));
@@ -318,7 +320,22 @@ fn the_production_example_is_right_where_it_lies() {
     expect(dir.path(), &sample);
     let seal = "nightdrop seal s.csv --to etc/nightdrop/keys/acme-2027.pub.jwk";
     expect(dir.path(), &format!("{seal} --out srv/nightdrop/inbound/ACME/ACME_PAYCARDS_1.csv.jwe"));
+    for (service, kind) in
+        [("pan-lists", "PANLISTS"), ("cards", "CARDS"), ("click-to-pay", "CLICKTOPAY"), ("card-contracts", "CONTRACTS")]
+    {
+        expect(dir.path(), &format!("{with} sample --service {service} --records 20 {config} --out {kind}.csv"));
+        let name = format!("ACME_{kind}_1.csv.jwe");
+        let seal = format!("nightdrop seal {kind}.csv --to etc/nightdrop/keys/acme-2026.pub.jwk");
+        expect(dir.path(), &format!("{seal} --out srv/nightdrop/inbound/ACME/{name}"));
+    }
     expect(dir.path(), &format!("{with} once {config}"));
+    for (kind, outcome) in
+        [("PANLISTS", "REGISTERED"), ("CARDS", "REGISTERED"), ("CONTRACTS", "REGISTERED"), ("CLICKTOPAY", "ENROLLED")]
+    {
+        let summary = fs::read(at(&format!("/srv/nightdrop/outbound/ACME/ACME_{kind}_1.summary.json"))).unwrap();
+        let summary: Value = serde_json::from_slice(&summary).unwrap();
+        assert_eq!(summary["outcomes"][outcome], 20, "{kind}: {summary}");
+    }
     let summary = fs::read(at("/srv/nightdrop/outbound/ACME/ACME_PAYCARDS_1.summary.json")).unwrap();
     let summary: Value = serde_json::from_slice(&summary).unwrap();
     assert_eq!(summary["outcomes"]["REGISTERED"], 20);
