@@ -30,7 +30,10 @@ fn all() -> Vec<(String, Value)> {
             all.push((format!("{name}.records.schema.json"), requests(name, request)));
         }
         for (what, schema) in (service.answer_schemas)() {
-            let title = format!("{name}: a line of STEM.{what}.jsonl");
+            let title = match what {
+                "out" => format!("{name}: STEM_OUT.json"),
+                _ => format!("{name}: a line of STEM.{what}.jsonl"),
+            };
             all.push((format!("{name}.{what}.schema.json"), titled(schema, &title)));
         }
     }

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::config::{self, Config, Surroundings};
 use crate::ledger::{Ledger, LedgerError, ReferenceKind, SequenceRule};
 use crate::model::EnvelopeKind;
-use crate::open::{self, Keyring, PrivateKey, Recipient};
+use crate::open::{self, Keyring, PrivateKey, Recipient, VerifyKey};
 use crate::parse::{Controls, Format};
-use crate::pipeline::{Feed, Issuer, Looking, Setup};
+use crate::pipeline::{Batches, Feed, Issuer, Looking, Setup};
 use crate::report::Outbox;
 use crate::services;
 use crate::services::reference::{AccountRanges, CardProducts};
@@ -149,14 +149,22 @@ fn assemble_feed(feed: &config::Feed, surroundings: &Surroundings) -> Result<Fee
         let bytes = source.read(surroundings).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?;
         keys.push(PrivateKey::parse(&bytes).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?);
     }
-    if feed.envelopes.contains(&EnvelopeKind::None) {
+    if feed.envelopes.contains(&EnvelopeKind::None) && feed.allow_plaintext {
         telemetry::plaintext_feed(&feed.name);
     }
-    feed_with(feed, keys)
+    let jws_key = match &feed.jws_key {
+        None => None,
+        Some(source) => {
+            let key = format!("feed {}: jws_key", feed.name);
+            let bytes = source.read(surroundings).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?;
+            Some(VerifyKey::parse(&bytes).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?)
+        }
+    };
+    feed_with(feed, keys, jws_key)
 }
 
 /// A feed with the keys that open its files.
-pub(super) fn feed_with(feed: &config::Feed, keys: Vec<PrivateKey>) -> Result<Feed, Unfit> {
+pub(super) fn feed_with(feed: &config::Feed, keys: Vec<PrivateKey>, jws_key: Option<VerifyKey>) -> Result<Feed, Unfit> {
     let service = services::definition(feed.service).ok_or_else(|| {
         Unfit::config(format!("feed {}: service {} is not served by this version", feed.name, feed.service))
     })?;
@@ -164,7 +172,10 @@ pub(super) fn feed_with(feed: &config::Feed, keys: Vec<PrivateKey>) -> Result<Fe
         name: feed.name.clone(),
         files: feed.files.clone(),
         service,
-        open: open::Options { accepted: feed.envelopes.clone(), allow_plaintext: feed.allow_plaintext },
+        open: open::Options {
+            accepted: feed.envelopes.clone(),
+            allow_plaintext: feed.allow_plaintext || feed.format == config::Format::D1Batch,
+        },
         keyring: Arc::new(
             Keyring::new(keys).map_err(|error| Unfit::config(format!("feed {}: keys: {error}", feed.name)))?,
         ),
@@ -173,6 +184,7 @@ pub(super) fn feed_with(feed: &config::Feed, keys: Vec<PrivateKey>) -> Result<Fe
             config::Format::Csv => Some(Format::Csv),
             config::Format::Jsonl => Some(Format::Jsonl),
             config::Format::Json => Some(Format::Json),
+            config::Format::D1Batch => Some(Format::D1Batch),
         },
         delimiter: feed.delimiter,
         controls: match feed.controls {
@@ -187,6 +199,7 @@ pub(super) fn feed_with(feed: &config::Feed, keys: Vec<PrivateKey>) -> Result<Fe
         },
         sequence_wait: feed.sequence_wait,
         done_marker: feed.done_marker,
+        d1: feed.d1_issuer_id.clone().map(|issuer_id| Batches { issuer_id, jws_key }),
         after: feed.after.clone(),
     })
 }

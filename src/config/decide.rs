@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{EnvelopeKind, Environment};
+use crate::model::{EnvelopeKind, Environment, ServiceName};
 
 use super::decided::{Config, Controls, Feed, Format, Issuer, Kit, Reference, Store};
 use super::needs;
@@ -91,6 +91,8 @@ fn feed(written: WrittenFeed<'_>) -> Option<Feed> {
         sequence: written.sequence,
         sequence_wait: written.sequence_wait,
         done_marker: written.done_marker,
+        d1_issuer_id: written.d1_issuer_id,
+        jws_key: written.jws_key,
         after: written.after,
         allow_plaintext: written.allow_plaintext,
     })
@@ -140,17 +142,30 @@ fn refuse_contradictions(feed: &WrittenFeed<'_>, purpose: Purpose) {
         let message = "is \"json\", which has no control records: it needs controls = \"optional\"";
         feed.section.note("format", message);
     }
+    let batch = feed.format == Format::D1Batch;
+    if batch && feed.service.is_some_and(|service| service != ServiceName::Cards) {
+        feed.section.note("format", "is \"d1-batch\", which brings cards: it needs service = \"cards\"");
+    }
+    if batch && !feed.section.has("d1_issuer_id") {
+        feed.section.note("d1_issuer_id", "required with format = \"d1-batch\", but absent");
+    }
+    for key in ["d1_issuer_id", "jws_key"] {
+        if !batch && feed.section.has(key) {
+            feed.section.note(key, "applies to format = \"d1-batch\" alone");
+        }
+    }
     let Some(envelopes) = &feed.envelopes else { return };
-    if envelopes.contains(&EnvelopeKind::None) {
+    // A batch may come unsealed anywhere, since its cards are sealed one by one.
+    if envelopes.contains(&EnvelopeKind::None) && !batch {
         if prod {
             feed.section.note("envelopes", "must not hold \"none\" with environment \"PROD\"");
         } else if !feed.allow_plaintext {
             feed.section.note("envelopes", "holds \"none\", which needs allow_plaintext = true");
         }
     }
-    let sealed = envelopes.iter().any(|it| *it != EnvelopeKind::None);
+    let sealed = batch || envelopes.iter().any(|it| *it != EnvelopeKind::None);
     if purpose == Purpose::Daemon && sealed && !feed.section.has("keys") {
-        feed.section.note("keys", "required, but absent: only a feed whose envelopes are [\"none\"] needs no key");
+        feed.section.note("keys", "required, but absent: only a feed whose envelopes are [\"none\"] needs no key, unless its cards are sealed (d1-batch)");
     }
 }
 

@@ -158,6 +158,10 @@ pub struct Feed {
     pub sequence_wait: Duration,
     /// Whether a file counts as whole only once `NAME.done` lies beside it.
     pub done_marker: bool,
+    /// The issuer's id at D1 ([`Format::D1Batch`]).
+    pub d1_issuer_id: Option<String>,
+    /// The public key that its signatures are verified with ([`Format::D1Batch`]).
+    pub jws_key: Option<SecretSource>,
     /// The feeds of the same issuer whose claimed files its own wait for.
     pub after: Vec<String>,
     /// Whether plain text is accepted; never with PROD.
@@ -175,6 +179,8 @@ pub enum Format {
     Jsonl,
     /// One JSON request or an array of them, without control records.
     Json,
+    /// A D1 batch.
+    D1Batch,
 }
 
 /// A feed's `controls`.

@@ -80,7 +80,7 @@ const KEYS: &[(&str, Kind, bool)] = &[
     ("feed.files", Text, true),
     ("feed.envelopes", Words(&["jwe", "none"]), true),
     ("feed.keys", Secrets, false),
-    ("feed.format", Word(&["auto", "csv", "jsonl", "json"]), false),
+    ("feed.format", Word(&["auto", "csv", "jsonl", "json", "d1-batch"]), false),
     ("feed.delimiter", Text, false),
     ("feed.environment", Word(&["TEST", "PROD"]), true),
     ("feed.controls", Word(&["required", "optional"]), false),
@@ -88,6 +88,8 @@ const KEYS: &[(&str, Kind, bool)] = &[
     ("feed.sequence_wait", Duration, false),
     ("feed.done_marker", Flag, false),
     ("feed.after", Texts, false),
+    ("feed.d1_issuer_id", Text, false),
+    ("feed.jws_key", Secret, false),
     ("feed.allow_plaintext", Flag, false),
 ];
 
@@ -247,7 +249,8 @@ mod tests {
             }
             let bare = line.trim_start_matches("# ");
             let word = bare.split(' ').next().unwrap();
-            let is_key = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            let is_key = !word.is_empty()
+                && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
             if is_key && bare[word.len()..].starts_with(" = ") {
                 found.push(format!("{section}.{word}"));
             }
@@ -299,7 +302,10 @@ mod tests {
             let contradicts = ["feed.format", "feed.environment"];
             for value in good.iter().filter(|value| {
                 !(contradicts.contains(&key)
-                    && (value.contains("\"json\"") || value.contains("PROD") || value.contains("card-contracts")))
+                    && (value.contains("\"json\"")
+                        || value.contains("d1-batch")
+                        || value.contains("PROD")
+                        || value.contains("card-contracts")))
             }) {
                 assert!(!about(&with(key, value)), "{key} = {value}: {:?}", with(key, value));
             }

@@ -84,6 +84,8 @@ fn what_is_not_written_is_as_documented() {
         sequence: Sequence::Off,
         sequence_wait: Duration::from_secs(7_200),
         done_marker: false,
+        d1_issuer_id: None,
+        jws_key: None,
         after: Vec::new(),
         allow_plaintext: false,
     };
@@ -199,7 +201,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "keys = [\"a.jwk\"]",
         "",
-        "feed[0].keys: required, but absent: only a feed whose envelopes are [\"none\"] needs no key",
+        "feed[0].keys: required, but absent: only a feed whose envelopes are [\"none\"] needs no key, unless its cards are sealed (d1-batch)",
     ),
     // Kinds.
     ("[[issuer]]", "[issuer]", "issuer: expected one or more tables: write [[issuer]] instead of [issuer]"),
@@ -289,8 +291,18 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "name = \"acme\"",
-        "name = \"acme\"\nformat = \"d1-batch\"",
-        "feed[0].format: this version does not serve \"d1-batch\" yet; it knows \"auto\" or \"csv\" or \"jsonl\" or \"json\"",
+        "name = \"acme\"\nformat = \"d1-batch\"\nd1_issuer_id = \"A1\"",
+        "feed[0].format: is \"d1-batch\", which brings cards: it needs service = \"cards\"",
+    ),
+    (
+        "name = \"acme\"",
+        "name = \"acme\"\nd1_issuer_id = \"A\"",
+        "feed[0].d1_issuer_id: applies to format = \"d1-batch\" alone",
+    ),
+    (
+        "name = \"acme\"",
+        "name = \"acme\"\njws_key = \"a.jwk\"",
+        "feed[0].jws_key: applies to format = \"d1-batch\" alone",
     ),
     (
         "name = \"acme\"",

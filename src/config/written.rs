@@ -61,6 +61,8 @@ pub(super) struct WrittenFeed<'d> {
     pub(super) sequence: Sequence,
     pub(super) sequence_wait: Duration,
     pub(super) done_marker: bool,
+    pub(super) d1_issuer_id: Option<String>,
+    pub(super) jws_key: Option<SecretSource>,
     pub(super) after: Vec<String>,
     pub(super) allow_plaintext: bool,
 }
@@ -220,7 +222,13 @@ fn issuer(section: Section<'_>) -> WrittenIssuer<'_> {
 
 fn feed(section: Section<'_>) -> WrittenFeed<'_> {
     let envelopes = [("jwe", EnvelopeKind::Jwe), ("none", EnvelopeKind::None)];
-    let formats = [("auto", Format::Auto), ("csv", Format::Csv), ("jsonl", Format::Jsonl), ("json", Format::Json)];
+    let formats = [
+        ("auto", Format::Auto),
+        ("csv", Format::Csv),
+        ("jsonl", Format::Jsonl),
+        ("json", Format::Json),
+        ("d1-batch", Format::D1Batch),
+    ];
     let environments = [Environment::Test, Environment::Prod].map(|it| (it.as_str(), it));
     let controls = [("required", Controls::Required), ("optional", Controls::Optional)];
     let sequences = [("off", Sequence::Off), ("increasing", Sequence::Increasing), ("gapless", Sequence::Gapless)];
@@ -231,19 +239,28 @@ fn feed(section: Section<'_>) -> WrittenFeed<'_> {
         files: section.required("files", pattern),
         envelopes: section.required("envelopes", |it| it.list(|it| it.word(&envelopes, &["mastercard", "openpgp"]))),
         keys: section.optional("keys", |it| it.list(|it| secret(it, false))),
-        format: section.or("format", Format::Auto, |it| it.word(&formats, &["d1-batch"])),
+        format: section.or("format", Format::Auto, |it| it.word(&formats, &[])),
         delimiter: section.or("delimiter", b',', delimiter),
         environment: section.required("environment", |it| it.word(&environments, &[])),
         controls: section.or("controls", Controls::Required, |it| it.word(&controls, &[])),
         sequence: section.or("sequence", Sequence::Off, |it| it.word(&sequences, &[])),
         sequence_wait: section.or("sequence_wait", Duration::from_secs(7_200), |it| duration(it, Duration::ZERO)),
         done_marker: section.or("done_marker", false, Value::flag),
+        d1_issuer_id: section.optional("d1_issuer_id", d1_issuer_id),
+        jws_key: section.optional("jws_key", |it| secret(it, false)),
         after: section.or("after", Vec::new(), |it| it.list_or_nothing(feed_name)),
         allow_plaintext: section.or("allow_plaintext", false, Value::flag),
         section,
     };
     written.section.refuse_unknown();
     written
+}
+
+/// An issuer's id at D1, which may stand in names of files.
+fn d1_issuer_id(value: &Value<'_>) -> Option<String> {
+    let id = value.text()?;
+    let fits = (1..=48).contains(&id.len()) && id.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-".contains(&it));
+    value.checked(if fits { Ok(id.to_owned()) } else { Err("must be 1 to 48 letters, digits, _ or -") })
 }
 
 /// `sqlite:PATH`. The options that such a URL may carry elsewhere are decided here, not there.

@@ -46,12 +46,15 @@ impl FromStr for Environment {
     }
 }
 
+/// The one operation that a D1 batch may ask for.
+pub const D1_OPERATION: &str = "CONSUMER_CARD_REGISTRATION";
+
 /// A header that agrees with its feed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// `[A-Za-z0-9_-]{1,48}`.
     pub batch_id: String,
-    /// 0 to 18 digits, as received.
+    /// 0 to 18 digits, as received; to 48 of a D1 batch.
     pub sequence_text: String,
     /// RFC 3339, as received.
     pub created_text: String,
@@ -60,9 +63,9 @@ pub struct Header {
 }
 
 impl Header {
-    /// The sequence as a number; `None` where the sender gives none.
+    /// The sequence as a number; `None` where the sender gives none, or one of more than 18 digits.
     pub fn sequence(&self) -> Option<u64> {
-        self.sequence_text.parse().ok()
+        self.sequence_text.parse().ok().filter(|sequence| *sequence < 1_000_000_000_000_000_000)
     }
 }
 
@@ -73,7 +76,7 @@ pub struct BatchKey {
     pub issuer: String,
     /// The record service.
     pub service: ServiceName,
-    /// From the header.
+    /// From the header; with a sequence that is no number of ours behind a sign that no batch id has.
     pub batch_id: String,
     /// From the header; `None` where the sender gives none.
     pub sequence: Option<u64>,
@@ -82,6 +85,12 @@ pub struct BatchKey {
 impl BatchKey {
     /// From a file's header.
     pub fn of(issuer: &str, service: ServiceName, header: &Header) -> Self {
-        Self { issuer: issuer.to_owned(), service, batch_id: header.batch_id.clone(), sequence: header.sequence() }
+        let sequence = header.sequence();
+        let long = header.sequence_text.trim_start_matches('0');
+        let batch_id = match sequence {
+            None if !long.is_empty() => format!("{}#{long}", header.batch_id),
+            _ => header.batch_id.clone(),
+        };
+        Self { issuer: issuer.to_owned(), service, batch_id, sequence }
     }
 }

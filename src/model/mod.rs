@@ -23,7 +23,7 @@ pub use answer::{AnswerFile, Answers};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::Code;
 pub use column::{Body, Cells, Columns, Field, RECORD_REF_EXPECTED, Request, Runs, View};
-pub use control::{BatchKey, Environment, Header};
+pub use control::{BatchKey, D1_OPERATION, Environment, Header};
 pub use file::{Decision, Ends, EnvelopeKind, FileNo, FileRecord, Outbound, State};
 pub use hex::hex;
 pub use limits::Limits;

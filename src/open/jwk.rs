@@ -190,10 +190,10 @@ struct Jwk {
 }
 
 impl Jwk {
-    fn read(bytes: &[u8], expected: &'static str) -> Result<Self, KeyError> {
+    fn read(bytes: &[u8], expected: &'static str, key_use: &str) -> Result<Self, KeyError> {
         // The parser's message would echo key material.
         let jwk: Self = serde_json::from_slice(bytes).map_err(|_| KeyError::Unrecognised { expected })?;
-        if jwk.key_use.as_ref().is_some_and(|key_use| key_use != "enc") {
+        if jwk.key_use.as_ref().is_some_and(|its| its != key_use) {
             return Err(KeyError::NotForEncryption);
         }
         if let Some(kid) = &jwk.kid {
@@ -273,7 +273,7 @@ pub(super) fn check_kid(kid: &str) -> Result<(), KeyError> {
 pub(super) fn read_private(bytes: &[u8]) -> Result<(PKey<Private>, PublicKey, Option<String>), KeyError> {
     const EXPECTED: &str = "a private JWK, or PKCS#8 PEM";
     let (pkey, kid) = if looks_json(bytes) {
-        let jwk = Jwk::read(bytes, EXPECTED)?;
+        let jwk = Jwk::read(bytes, EXPECTED, "enc")?;
         (jwk.private()?, jwk.kid)
     } else if has(bytes, b"PRIVATE KEY-----") {
         if has(bytes, b"ENCRYPTED") {
@@ -294,10 +294,22 @@ pub(super) fn read_private(bytes: &[u8]) -> Result<(PKey<Private>, PublicKey, Op
 
 /// Reads a public key and its name.
 pub(super) fn read_public(bytes: &[u8]) -> Result<(PublicKey, Option<String>), KeyError> {
+    read_public_for(bytes, "enc")
+}
+
+/// Reads the public key that a signature is verified with.
+pub(super) fn read_verifying(bytes: &[u8]) -> Result<PKey<Public>, KeyError> {
+    match read_public_for(bytes, "sig")?.0 {
+        PublicKey::Ec { curve: Curve::P384, .. } => Err(KeyError::Unsupported),
+        key => Ok(key.to_pkey()?),
+    }
+}
+
+fn read_public_for(bytes: &[u8], key_use: &str) -> Result<(PublicKey, Option<String>), KeyError> {
     const EXPECTED: &str = "a public JWK, a PEM public key or an X.509 certificate";
     let unrecognised = |_| KeyError::Unrecognised { expected: EXPECTED };
     if looks_json(bytes) {
-        let jwk = Jwk::read(bytes, EXPECTED)?;
+        let jwk = Jwk::read(bytes, EXPECTED, key_use)?;
         if jwk.d.is_some() {
             return Err(KeyError::NotPublic);
         }

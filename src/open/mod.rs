@@ -9,7 +9,7 @@
 //! digest) must read on to the end before it says so: what it found may be the work of whoever damaged the file, and the
 //! envelope's own refusal comes first.
 //!
-//! Read in this order: this file, `token`, `header`, `keyring`, `unwrap`, `source`, `content`, `record`; then `seal` and `generate`, the way out.
+//! Read in this order: this file, `token`, `header`, `keyring`, `unwrap`, `source`, `content`, `record`, `jws`; then `seal` and `generate`, the way out.
 
 mod base64;
 mod content;
@@ -17,6 +17,7 @@ pub mod error;
 pub mod generate;
 mod header;
 mod jwk;
+pub mod jws;
 pub mod keyring;
 mod record;
 pub mod seal;
@@ -35,6 +36,7 @@ use crate::model::{Code, EnvelopeKind, Refusal};
 
 pub use error::{KeyError, OpenError, SealError};
 pub use generate::{Generated, KeyType, generate};
+pub use jws::{Verification, VerifyKey};
 pub use keyring::{Keyring, PrivateKey};
 pub use record::open_record;
 pub use seal::{Recipient, Sealer};

@@ -23,6 +23,9 @@ pub enum Format {
     Jsonl,
     /// One JSON request, or an array of them, without control records.
     Json,
+    /// A D1 batch.
+    #[serde(rename = "d1-batch")]
+    D1Batch,
 }
 
 impl Format {
@@ -60,6 +63,8 @@ pub enum Layout {
     Csv(csv::columns::Layout),
     /// JSON, in lines or as one text.
     Json(json::layout::Layout),
+    /// A D1 batch.
+    D1(json::d1::Layout),
 }
 
 impl Layout {
@@ -71,6 +76,7 @@ impl Layout {
                 Form::Lines => Format::Jsonl,
                 Form::Whole => Format::Json,
             },
+            Self::D1(_) => Format::D1Batch,
         }
     }
 
@@ -79,6 +85,8 @@ impl Layout {
         match self {
             Self::Csv(layout) => Some(layout.spans_of(line)),
             Self::Json(layout) => layout.spans_of(line, n),
+            // A row may be of many lines, and a line of many rows.
+            Self::D1(_) => None,
         }
     }
 }
@@ -99,6 +107,7 @@ enum Kind {
     Csv(csv::cutter::Cutter),
     Grouped(Box<csv::grouped::Grouped>),
     Json(Box<json::cutter::Cutter>),
+    D1(Box<json::d1::cutter::Cutter>),
 }
 
 impl Cutter {
@@ -118,6 +127,7 @@ impl Cutter {
             Layout::Json(layout) => {
                 Kind::Json(Box::new(json::cutter::Cutter::new(*layout, chunk_records, first_index, unseal)))
             }
+            Layout::D1(layout) => Kind::D1(Box::new(json::d1::cutter::Cutter::new(layout, chunk_records, first_index))),
         })
     }
 
@@ -127,6 +137,7 @@ impl Cutter {
             Kind::Csv(cutter) => cutter.push(bytes, ready),
             Kind::Grouped(cutter) => cutter.push(bytes, ready),
             Kind::Json(cutter) => cutter.push(bytes, ready),
+            Kind::D1(cutter) => cutter.push(bytes, ready),
         }
     }
 
@@ -136,6 +147,7 @@ impl Cutter {
             Kind::Csv(cutter) => cutter.finish(ready),
             Kind::Grouped(cutter) => cutter.finish(ready),
             Kind::Json(cutter) => cutter.finish(ready),
+            Kind::D1(cutter) => cutter.finish(),
         }
     }
 }

@@ -24,6 +24,8 @@ use crate::model::{Columns, Environment, Limits, ServiceName, Unseal};
 
 pub use self::csv::spans::cells;
 pub use self::formats::{Cutter, Format, Layout, RawChunk, Spans, Visit};
+pub use self::json::d1::names::d1_code;
+pub use self::json::d1::{Batch, Signature};
 pub use self::json::layout::value_of;
 pub use self::survey::{Proven, Survey};
 
@@ -57,6 +59,8 @@ pub struct Options {
     pub environment: Environment,
     /// Opens parts of requests that are sealed by themselves; `None` where nothing does.
     pub unseal: Option<Unseal>,
+    /// What a D1 batch must agree with; `None` where the file is none.
+    pub d1: Option<Batch>,
 }
 
 /// The second reading does not show what the first one proved: the copy changed, or the disk lies. Nothing that follows

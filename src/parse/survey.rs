@@ -55,6 +55,7 @@ enum Structure {
     Unknown(Box<Options>),
     Csv(Box<csv::structure::Structure>),
     Json(Box<json::structure::Structure>),
+    D1(Box<json::d1::structure::Structure>),
 }
 
 impl Survey {
@@ -93,6 +94,7 @@ impl Survey {
             Structure::Unknown(_) => None,
             Structure::Csv(structure) => structure.known_header(),
             Structure::Json(structure) => structure.known_header(),
+            Structure::D1(structure) => structure.known_header(),
         }
     }
 
@@ -110,9 +112,15 @@ impl Survey {
         let comes_first = self.encoding.is_some()
             || match &self.structure {
                 Structure::Json(structure) => structure.is_before_requests(),
+                Structure::D1(structure) => structure.is_before_requests(),
                 Structure::Csv(_) | Structure::Unknown(_) => true,
             };
-        self.decide().map_err(|refusal| match named {
+        let decided = match (self.decide(), named) {
+            // What a batch says of persons is passed over otherwise.
+            (Ok(_), Some(line)) => Err(json::object::sensitive().at(line)),
+            (decided, _) => decided,
+        };
+        decided.map_err(|refusal| match named {
             Some(line) if !comes_first => json::object::sensitive().at(line),
             named => {
                 let sensitive = refusal.sensitive || sensitive || named.is_some();
@@ -142,6 +150,13 @@ impl Survey {
         let options = Options::clone(options);
         let format = options.format.unwrap_or_else(|| Format::of_first(text, options.controls));
         let is_like_json = looks_like_json(text);
+        let batch = options.d1.clone().filter(|_| format == Format::D1Batch && json::d1::names::fits(options.columns));
+        if let Some(batch) = batch {
+            self.sniffs = !is_like_json;
+            self.structure = Structure::D1(Box::new(json::d1::structure::Structure::new(options, batch)));
+            self.watch(marked, is_like_json);
+            return;
+        }
         self.structure = match (format, options.columns.request) {
             (Format::Jsonl | Format::Json, Some(request)) => {
                 self.sniffs = !is_like_json;
@@ -151,12 +166,17 @@ impl Survey {
             // A service that takes no JSON refuses it as the CSV that it is not.
             _ => Structure::Csv(Box::new(csv::structure::Structure::new(options))),
         };
-        if is_like_json || matches!(self.structure, Structure::Json(_)) {
+        self.watch(marked, is_like_json);
+    }
+
+    fn watch(&mut self, marked: bool, is_like_json: bool) {
+        if is_like_json || matches!(self.structure, Structure::Json(_) | Structure::D1(_)) {
             self.keys = Some(KeyWatch::default());
         }
         match &mut self.structure {
             Structure::Csv(structure) if marked => structure.begin_marked(),
             Structure::Json(structure) if marked => structure.begin_marked(),
+            Structure::D1(structure) if marked => structure.begin_marked(),
             _ => {}
         }
     }
@@ -183,6 +203,7 @@ impl Survey {
                 Structure::Unknown(_) => None,
                 Structure::Csv(structure) => structure.push(bytes).err(),
                 Structure::Json(structure) => structure.push(bytes).err(),
+                Structure::D1(structure) => structure.push(bytes).err(),
             };
         }
     }
@@ -199,6 +220,7 @@ impl Survey {
                 }
                 Structure::Csv(structure) => structure.finish(),
                 Structure::Json(structure) => structure.finish(),
+                Structure::D1(structure) => structure.finish(),
             },
         };
         if !self.utf8.is_open() {

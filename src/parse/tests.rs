@@ -35,6 +35,7 @@ fn options(controls: Controls) -> Options {
         service: ServiceName::PaymentCards,
         environment: Environment::Test,
         unseal: None,
+        d1: None,
     }
 }
 

@@ -9,8 +9,9 @@ use crate::faults;
 use crate::ledger::Ledger;
 use crate::model::{Decision, FileNo, FileRecord, Outbound, State, Tally, explain, hex};
 use crate::open::Recipient;
-use crate::parse::Format;
+use crate::parse::{Format, d1_code};
 use crate::report::{Balance, Book, Outbox, Seal, Words, ack, summary};
+use crate::services::cards::{OUT, refused_batch};
 use crate::services::{Answering, definition};
 use crate::vault::IssuerKeys;
 
@@ -39,6 +40,20 @@ pub(super) async fn write_ack(
     let content = ack::content(record, contact.as_deref());
     let (outbox, name) = (issuer.outbox.clone(), ack::name(&record.stem));
     blocking(move || Ok(outbox.put(&name, &content)?)).await
+}
+
+/// Writes the answer to a batch that D1 would have refused too; of another file, nothing.
+pub(super) async fn write_refused_batch(issuer: &Issuer, record: &FileRecord) -> Result<Option<Outbound>, Trouble> {
+    let feed = record.feed.as_deref().and_then(|name| issuer.feed(name));
+    let (Some(batches), Some(code), Some(Decision::Refused)) =
+        (feed.and_then(|feed| feed.d1.as_ref()), record.code, record.decision)
+    else {
+        return Ok(None);
+    };
+    let Some(code) = d1_code(code, record.description.as_deref().unwrap_or_default()) else { return Ok(None) };
+    let content = refused_batch(record.header.as_ref(), &batches.issuer_id, code);
+    let (outbox, name) = (issuer.outbox.clone(), format!("{}{OUT}", record.stem));
+    blocking(move || Ok(Some(outbox.put(&name, &content)?))).await
 }
 
 /// Writes recon and errors, then the summary; the first time the file becomes REPORTED between the two. What the rows do not account for is not written: the file is held.
@@ -127,7 +142,7 @@ impl Reading {
         let answers = (service.answers)(&Answering {
             file: record,
             requests: settings.format != Format::Csv,
-            d1_batch: false,
+            d1_batch: settings.d1_batch.as_ref().map(|batch| (batch.issuer_id.as_str(), batch.rows)),
             sealed: seal.is_some(),
             keys: &self.keys,
             seal_sensitive: self.seal.as_ref().filter(|_| settings.seal_sensitive_data).map(|seal| seal_part(&seal.0)),

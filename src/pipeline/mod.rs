@@ -31,7 +31,7 @@ pub use dry_run::{CannotForesee, DryRun, Excerpt, Finding, Findings, Foreseen, L
 pub use lane::Lane;
 pub use post::{Post, Round};
 pub use retention::Retention;
-pub use site::{Current, Feed, Issuer, Looking, Progress, Setup, Site};
+pub use site::{Batches, Current, Feed, Issuer, Looking, Progress, Setup, Site};
 pub use troubles::Troubles;
 
 /// What ends the process: its disk cannot be believed any more, or the ledger contradicts itself where no single file is at fault.

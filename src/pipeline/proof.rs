@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::faults;
-use crate::model::{EnvelopeKind, Header, Limits, Refusal, hex};
-use crate::open::{self, Keyring, Opened};
-use crate::parse::{self, Controls, Format, Proven, Survey};
+use crate::model::{Code, EnvelopeKind, Header, Limits, Refusal, hex};
+use crate::open::{self, Keyring, Opened, VerifyKey};
+use crate::parse::{self, Batch, Controls, Format, Layout, Proven, Survey};
 
 use super::patience::{Trouble, refusal_or_trouble};
 use super::site::{Feed, Settings};
@@ -40,6 +40,8 @@ pub(super) struct Rules<'a> {
     pub(super) open: &'a open::Options,
     pub(super) keyring: &'a Keyring,
     pub(super) parse: parse::Options,
+    /// The key that a batch must be signed for.
+    pub(super) jws: Option<&'a VerifyKey>,
 }
 
 impl<'a> Rules<'a> {
@@ -58,7 +60,12 @@ impl<'a> Rules<'a> {
                 service: feed.service.view.service,
                 environment: feed.environment,
                 unseal: Some(feed.unseal()),
+                d1: feed
+                    .d1
+                    .as_ref()
+                    .map(|batches| Batch { issuer_id: batches.issuer_id.clone(), name: name.to_owned() }),
             },
+            jws: feed.d1.as_ref().and_then(|batches| batches.jws_key.as_ref()),
         }
     }
 
@@ -68,6 +75,11 @@ impl<'a> Rules<'a> {
         self.parse.controls = if settings.controls_required { Controls::Required } else { Controls::Optional };
         self.parse.environment = settings.environment;
         self.parse.format = Some(settings.format);
+        if let (Some(batch), Some(kept)) = (&mut self.parse.d1, &settings.d1_batch) {
+            batch.issuer_id.clone_from(&kept.issuer_id);
+        }
+        // Verified when it was accepted; the copy's hash says that it is the same, whatever the feed's key is by now.
+        self.jws = None;
         self
     }
 }
@@ -109,9 +121,45 @@ pub(super) fn prove(copy: &Path, rules: Rules<'_>) -> Result<Proof, Trouble> {
     // Proven by now, so that it may be told.
     let header = survey.header().cloned();
     match survey.finish() {
-        Ok(proven) => Ok(Proof::Whole { opened, proven }),
+        Ok(proven) => match rules.jws.map_or(Ok(None), |key| unsigned(&opened, &proven, key))? {
+            None => Ok(Proof::Whole { opened, proven }),
+            Some(refusal) => Ok(refused(refusal, header)),
+        },
         Err(refusal) => Ok(refused(refusal, header)),
     }
+}
+
+/// Why a batch is not signed as it must be. The signature stands behind what it signs, and its header is hashed before it: what
+/// is signed is read once more.
+fn unsigned(opened: &Opened, proven: &Proven, key: &VerifyKey) -> Result<Option<Refusal>, Trouble> {
+    let Layout::D1(layout) = &*proven.layout else { return Ok(None) };
+    let Some(signature) = &layout.signature else {
+        let what = "The batch has no signature; expected is one by the feed's jws_key.";
+        return Ok(Some(Refusal::new(Code::SignatureMissing, what)));
+    };
+    let what = "The batch's signature does not hold; expected is a detached JWS over the bytes of records by the feed's jws_key.";
+    let invalid = Refusal::new(Code::SignatureInvalid, what).at(signature.line);
+    let Some(mut verification) = key.begin(&signature.jws) else { return Ok(Some(invalid)) };
+    let mut plaintext = match opened.plaintext() {
+        Ok(plaintext) => plaintext,
+        Err(error) => return Ok(Some(refusal_or_trouble(error)?)),
+    };
+    let mut buffer = Zeroizing::new(vec![0_u8; READ_BYTES]);
+    let mut read = 0;
+    loop {
+        let count = match plaintext.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) => return Ok(Some(refusal_or_trouble(error)?)),
+        };
+        let within = |place: u64| usize::try_from(place.saturating_sub(read)).unwrap_or(usize::MAX).min(count);
+        let part = &buffer[within(signature.signed.start)..within(signature.signed.end)];
+        if verification.push(part).is_none() {
+            return Ok(Some(invalid));
+        }
+        read += count as u64;
+    }
+    Ok(if verification.holds() { None } else { Some(invalid) })
 }
 
 /// Whether the copy still has the hash that it was claimed with.

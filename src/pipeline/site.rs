@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::ledger::{Ledger, SequenceRule};
 use crate::model::{Clock, EnvelopeKind, Environment, Limits, Retention, ServiceName, Unseal};
-use crate::open::{self, Keyring, Recipient};
+use crate::open::{self, Keyring, Recipient, VerifyKey};
 use crate::parse::{Controls, Format};
 use crate::register::{self, Stop};
 use crate::report::Outbox;
@@ -166,8 +166,18 @@ pub struct Feed {
     pub sequence_wait: Duration,
     /// Whether a file waits for its marker.
     pub done_marker: bool,
+    /// What its D1 batches must agree with; `None` where its files are none.
+    pub d1: Option<Batches>,
     /// Feeds whose claimed files its own wait for.
     pub after: Vec<String>,
+}
+
+/// What a feed says of its D1 batches.
+pub struct Batches {
+    /// The issuer's id at D1.
+    pub issuer_id: String,
+    /// The key that they must be signed for; a signature is passed over without one.
+    pub jws_key: Option<VerifyKey>,
 }
 
 impl Issuer {
@@ -207,9 +217,18 @@ pub(super) struct Settings {
     pub(super) ranges_digest: [u8; 32],
     #[serde(default)]
     pub(super) products_digest: Option<[u8; 32]>,
+    #[serde(default)]
+    pub(super) d1_batch: Option<KeptBatch>,
     pub(super) key_epoch: u32,
     pub(super) report_version: u32,
     pub(super) contact: Option<String>,
+}
+
+/// What the answer to a D1 batch tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct KeptBatch {
+    pub(super) issuer_id: String,
+    pub(super) rows: u64,
 }
 
 const fn csv() -> Format {

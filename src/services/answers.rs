@@ -12,8 +12,8 @@ pub struct Answering<'a> {
     pub file: &'a FileRecord,
     /// It came as requests of the API, and not as CSV.
     pub requests: bool,
-    /// It came as a D1 batch.
-    pub d1_batch: bool,
+    /// It came as a D1 batch: the issuer's id there, and how many rows it has.
+    pub d1_batch: Option<(&'a str, u64)>,
     /// Answers are sealed for the issuer's reply key.
     pub sealed: bool,
     /// Opens what the rows hold sealed by the vault.

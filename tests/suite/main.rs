@@ -19,6 +19,7 @@ mod commands;
 mod confined;
 mod corpus;
 mod crash;
+mod d1_batch;
 mod envelopes;
 mod file;
 mod intake;

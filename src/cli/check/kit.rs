@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::config::{Kit, Surroundings};
 use crate::model::{EnvelopeKind, Limits, hex};
-use crate::open::PrivateKey;
+use crate::open::{PrivateKey, VerifyKey};
 use crate::pipeline::{Feed, Foreseen, Issuer};
 use crate::report::Outbox;
 use crate::vault::KeyEncryptionKey;
@@ -32,7 +32,7 @@ pub(super) fn bench(kit: &Kit, feed: Option<&str>, surroundings: &Surroundings) 
         for configured in kit.feeds.iter().filter(|it| it.issuer == issuer.id) {
             let wanted = feed.is_none_or(|feed| feed == configured.name);
             let keys = if wanted { private_keys(configured, surroundings) } else { Vec::new() };
-            feeds.push(taking_plain_text(feed_with(configured, keys)?));
+            feeds.push(taking_plain_text(feed_with(configured, keys, verify_key(configured, surroundings))?));
         }
         issuers.push(Arc::new(Issuer {
             id: issuer.id.clone(),
@@ -61,6 +61,12 @@ pub(super) fn bench(kit: &Kit, feed: Option<&str>, surroundings: &Surroundings) 
 fn private_keys(feed: &crate::config::Feed, surroundings: &Surroundings) -> Vec<PrivateKey> {
     let read = |source: &crate::config::SecretSource| source.read(surroundings).ok();
     feed.keys.iter().filter_map(read).filter_map(|bytes| PrivateKey::parse(&bytes).ok()).collect()
+}
+
+/// The key that batches are signed for, where it is here.
+fn verify_key(feed: &crate::config::Feed, surroundings: &Surroundings) -> Option<VerifyKey> {
+    let bytes = feed.jws_key.as_ref()?.read(surroundings).ok()?;
+    VerifyKey::parse(&bytes).ok()
 }
 
 fn taking_plain_text(mut feed: Feed) -> Feed {

@@ -19,6 +19,8 @@ pub(in crate::parse) struct Origin {
     pub(in crate::parse) is_array: bool,
     /// What all its records share.
     pub(in crate::parse) head: Option<Head>,
+    /// The id that its records' references are made from, where they have none of their own.
+    pub(in crate::parse) row: Option<u64>,
 }
 
 /// Where a record lies in its chunk; it begins where the one before it ends. Small: a request may be of millions.
@@ -60,7 +62,7 @@ impl JsonChunk {
                 current = origins.next();
             }
             let lost = ParseError::Records { expected: ordinal + 1, found: ordinal };
-            let Some(&Origin { line, request, records, is_array, ref head }) = current else { return Err(lost) };
+            let Some(&Origin { line, request, records, is_array, ref head, row }) = current else { return Err(lost) };
             let end = usize::try_from(span.end).unwrap_or(usize::MAX);
             let record = self.bytes.get(from..end).ok_or(ParseError::Record { line })?;
             from = end;
@@ -79,6 +81,10 @@ impl JsonChunk {
                         Value::Unescaped(range) => &scratch[range.clone()],
                     };
                 }
+            }
+            let reference = row.map(|row| format!("{row}.{}", span.n));
+            if let (Some(reference), Some(cell)) = (&reference, cells.first_mut()) {
+                *cell = reference.as_bytes();
             }
             let place = InRequest { request, n: u64::from(span.n), records, is_array, is_row: false };
             visit(ordinal, line, &cells, Some(place));

@@ -30,7 +30,7 @@ pub(in crate::parse) struct Cutter {
 }
 
 /// The chunks being filled.
-struct Chunks {
+pub(super) struct Chunks {
     layout: Layout,
     unseal: Option<Unseal>,
     chunk_records: u64,
@@ -60,18 +60,7 @@ impl Cutter {
                 Form::Whole => Cut::Requests(Requests::new(max, layout.request.arrays)),
             },
             mark: if layout.marked { MARK.len() } else { 0 },
-            chunks: Chunks {
-                layout,
-                unseal,
-                chunk_records: u64::try_from(chunk_records).unwrap_or(u64::MAX).max(1),
-                first_index,
-                header: layout.has_header,
-                requests: 0,
-                records: 0,
-                bytes: Zeroizing::default(),
-                spans: Vec::new(),
-                origins: Vec::new(),
-            },
+            chunks: Chunks::new(layout, chunk_records, first_index, unseal),
         }
     }
 
@@ -96,8 +85,7 @@ impl Cutter {
             let chunks = &mut self.chunks;
             lines.finish(&mut |line| chunks.line(&line, ready)).map_err(broken)?;
         }
-        let (expected, found) = (self.chunks.layout.records, self.chunks.records);
-        if expected == found { Ok(()) } else { Err(ParseError::Records { expected, found }) }
+        self.chunks.finish()
     }
 }
 
@@ -109,6 +97,33 @@ fn broken(broken: Broken<ParseError>) -> ParseError {
 }
 
 impl Chunks {
+    pub(super) fn new(layout: Layout, chunk_records: usize, first_index: u64, unseal: Option<Unseal>) -> Self {
+        Self {
+            layout,
+            unseal,
+            chunk_records: u64::try_from(chunk_records).unwrap_or(u64::MAX).max(1),
+            first_index,
+            header: layout.has_header,
+            requests: 0,
+            records: 0,
+            bytes: Zeroizing::default(),
+            spans: Vec::new(),
+            origins: Vec::new(),
+        }
+    }
+
+    /// Says that the text has ended.
+    pub(super) const fn finish(&self) -> Result<(), ParseError> {
+        let (expected, found) = (self.layout.records, self.records);
+        if expected == found { Ok(()) } else { Err(ParseError::Records { expected, found }) }
+    }
+
+    /// Begins a request: its number.
+    pub(super) const fn next_request(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests
+    }
+
     fn line(&mut self, line: &Line<'_>, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
         let text = line.text.trim_ascii();
         // What follows the last record is a trailer, if anything, and pass 1 has read it.
@@ -129,7 +144,7 @@ impl Chunks {
             let array = parts.array().unwrap_or(b"[]");
             let records = u64::try_from(scan::records(array).count()).unwrap_or(u64::MAX);
             let head = Some(parts.head.clone());
-            let origin = Origin { line, request: self.requests, records, is_array: records > 0, head };
+            let origin = Origin { line, request: self.requests, records, is_array: records > 0, head, row: None };
             return self.records_of(array, &origin, ready);
         }
         let origin = Origin {
@@ -138,11 +153,17 @@ impl Chunks {
             records: u64::try_from(scan::records(text).count()).unwrap_or(u64::MAX),
             is_array: text.trim_ascii_start().first() == Some(&b'['),
             head: None,
+            row: None,
         };
         self.records_of(text, &origin, ready)
     }
 
-    fn records_of(&mut self, text: &[u8], origin: &Origin, ready: &mut Vec<RawChunk>) -> Result<(), ParseError> {
+    pub(super) fn records_of(
+        &mut self,
+        text: &[u8],
+        origin: &Origin,
+        ready: &mut Vec<RawChunk>,
+    ) -> Result<(), ParseError> {
         if origin.records == 0 {
             return self.record(b"{}", 1, origin, ready);
         }

@@ -13,6 +13,7 @@ mod body;
 pub(super) mod chunk;
 pub(super) mod control;
 pub(super) mod cutter;
+pub(super) mod d1;
 mod escapes;
 pub(super) mod keys;
 pub(super) mod layout;

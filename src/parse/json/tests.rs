@@ -24,6 +24,7 @@ fn options(format: Format, controls: Controls) -> Options {
         service: ServiceName::PaymentCards,
         environment: Environment::Test,
         unseal: None,
+        d1: None,
     }
 }
 

@@ -41,6 +41,7 @@ fn options(format: Format) -> Options {
         service: ServiceName::PanLists,
         environment: Environment::Test,
         unseal: Some(unseal),
+        d1: None,
     }
 }
 

@@ -62,6 +62,7 @@ impl Story {
         let (site, record) = (&self.site, &arrival.record);
         let contact = arrival.setup.contact.as_deref();
         let ack = patiently!(self.site, answer::write_ack(site, &arrival.issuer, record, contact).await)?;
+        let batch = patiently!(self.site, answer::write_refused_batch(&arrival.issuer, record).await)?;
         if record.decision == Some(Decision::Duplicate) {
             self.deliver_first_again(arrival).await?;
         } else {
@@ -71,7 +72,8 @@ impl Story {
         self.remove_original(arrival).await?;
         let aside = if record.decision == Some(Decision::Duplicate) { &site.archive } else { &site.quarantine };
         self.set_aside(&arrival.issuer, record, aside.clone(), record.decision != Some(Decision::Duplicate)).await?;
-        self.done(record.no, State::Refused, Some(&[ack])).await?;
+        let outbound: Vec<Outbound> = [Some(ack), batch].into_iter().flatten().collect();
+        self.done(record.no, State::Refused, Some(&outbound)).await?;
         Ok(Next::Closed)
     }
 
@@ -107,7 +109,7 @@ impl Story {
     }
 
     /// Keeps the copy if it is a sealed one. Plain text holds card numbers: it is kept only where the feed takes it and the file was refused,
-    /// so that the operator can look at it; feeds that take plain text are never PROD.
+    /// so that the operator can look at it; feeds that take plain text are never PROD, but those of D1 batches, which are not kept.
     pub(super) async fn set_aside(
         &self,
         issuer: &Issuer,
@@ -116,7 +118,7 @@ impl Story {
         refused: bool,
     ) -> Result<(), Trouble> {
         let feed = record.feed.as_deref().and_then(|name| issuer.feed(name));
-        let plain_allowed = refused && feed.is_some_and(|feed| feed.open.allow_plaintext);
+        let plain_allowed = refused && feed.is_some_and(|feed| feed.open.allow_plaintext && feed.d1.is_none());
         let (no, day, name) = (record.no, record.received_at.day(), record.name.clone());
         patiently!(self.site, {
             let (work, to, day, name) = (self.site.work.clone(), to.clone(), day.clone(), name.clone());

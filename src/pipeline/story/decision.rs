@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::faults;
 use crate::ledger::{Candidate, Decided, Refused};
 use crate::model::{BatchKey, Refusal, State, Timestamp};
-use crate::parse::Controls;
+use crate::parse::{Controls, Layout};
 use crate::telemetry;
 
 use super::super::grounds::{self, TurnedAway};
 use super::super::patience::{Trouble, patiently};
-use super::super::site::{Feed, Settings};
+use super::super::site::{Feed, KeptBatch, Settings};
 use super::{Next, Story, Waiting};
 
 impl Story {
@@ -112,6 +112,12 @@ fn candidate(waiting: &Waiting, feed: &Feed, at: Timestamp) -> Result<Candidate,
         seal_sensitive_data: issuer.seal_sensitive_data,
         ranges_digest: setup.ranges_digest,
         products_digest: setup.products_digest,
+        d1_batch: match (&*proven.layout, &feed.d1) {
+            (Layout::D1(batch), Some(batches)) => {
+                Some(KeptBatch { issuer_id: batches.issuer_id.clone(), rows: batch.rows })
+            }
+            _ => None,
+        },
         key_epoch: issuer.keys.epoch(),
         report_version: 1,
         contact: setup.contact.clone(),

@@ -4,6 +4,7 @@
 //! DELETE takes it out, and its PAN is never taken again. A PAN comes sealed by itself (`card`) or plain, beside its expiry.
 //! Source of the rules: the public API's reference and `services.md` §3.
 
+mod batch;
 mod derived;
 mod fold;
 mod memory;
@@ -20,6 +21,7 @@ use crate::model::{Cells, Columns, RECORD_REF_EXPECTED, RecordRow, Request, Serv
 
 use super::{Definition, Expiry, Need, NewPan, PerRequest};
 
+pub use batch::{OUT, refused as refused_batch};
 pub use fold::{Card, Change, Difference, Register, fold, settle};
 pub use memory::Memory;
 
@@ -47,8 +49,12 @@ pub const DEFINITION: Definition = Definition {
         own_cells,
     },
     needs: &[Need::CardProducts],
-    answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
-    answer_schemas: || vec![("response", response::schema())],
+    answers: |answering| match answering.d1_batch {
+        Some((issuer_id, rows)) => vec![batch::file(answering.file, issuer_id, rows)],
+        None if answering.requests => vec![PerRequest::file(response::answer)],
+        None => Vec::new(),
+    },
+    answer_schemas: || vec![("response", response::schema()), ("out", batch::schema())],
     judge: rules::judge,
     sample: &sample::SAMPLING,
 };
