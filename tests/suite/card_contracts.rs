@@ -80,13 +80,16 @@ fn each_bad_record_has_its_code_at_its_field_and_shows_no_id_that_failed() {
         cells[COLUMNS.iter().position(|name| name == field).unwrap()].clone_from(cell);
         rows.push(cells.join(","));
     }
+    // A card number in the wrong place: its cell is empty, though the id itself has not failed.
+    rows.push(format!("misplaced,{},,1230,gold,ACTIVE", pan(1)));
     // None of them made the contract.
     rows.push(format!("last,C-bad,{},1230,gold,ACTIVE", pan(2)));
     let stem = drop_rows(&world, "BAD", &rows);
     world.once().expect(4);
 
     let (recon, errors) = (world.out().recon(&stem), world.out().errors(&stem));
-    assert_eq!((errors.len(), recon.rows.len()), (bad.len(), bad.len() + 1), "one failure each");
+    assert_eq!((errors.len(), recon.rows.len()), (bad.len() + 1, bad.len() + 2), "one failure each");
+    assert_eq!(said(recon.row("misplaced")), "REJECTED FIELD_MISSING  ");
     for (((field, cell, code), error), row) in bad.iter().zip(&errors).zip(&recon.rows) {
         assert_eq!((&error["code"], &error["field"]), (*code, *field), "{field} {cell}");
         let shown = if *field == "card_contract_id" { "" } else { "C-bad" };

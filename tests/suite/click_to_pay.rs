@@ -228,6 +228,37 @@ fn every_field_has_its_form() {
         })
         .collect();
     assert_eq!(told, expected);
+    // A code and a number fail each by itself, and as a whole only where neither did.
+    let phones = [(",66x", "MI"), ("0,", "IM"), ("+43,abc", "II"), ("43,664123456789012", "-I"), ("43,", "-M")];
+    let rows: Vec<String> = phones
+        .iter()
+        .enumerate()
+        .map(|(n, (phone, _))| full(&format!("p-{n}"), "K-1", "jane@example.com").replace("43,6641234567", phone))
+        .collect();
+    let of_phones = world.drop_sealed(&enrolments("E2", &rows));
+    world.once().expect(4);
+    let told: Vec<String> = world
+        .out()
+        .errors(&of_phones)
+        .iter()
+        .map(|row| [&row["record_ref"], &row["field"], &row["code"]].join(" "))
+        .collect();
+    let mut expected = Vec::new();
+    for (n, (_, marks)) in phones.iter().enumerate() {
+        for (field, mark) in ["phone_country", "phone"].into_iter().zip(marks.chars()).filter(|(_, mark)| *mark != '-')
+        {
+            let code = if mark == 'M' { "FIELD_MISSING" } else { "FIELD_INVALID" };
+            expected.push(format!("p-{n} {field} {code}"));
+        }
+    }
+    assert_eq!(told, expected);
+    // A card number in the place of the contract's id is shown to nobody, whatever else is wrong.
+    let card = pan::pan(pan::ACME, 9, 1);
+    let misplaced = world.drop_sealed(&enrolments("E3", &[full("m", &card, ""), full("n", &card, "jane@example.com")]));
+    world.once().expect(4);
+    let recon = world.out().recon(&misplaced);
+    let told: Vec<_> = recon.rows.iter().map(|row| (&row["code"], &row["card_contract_id"])).collect();
+    assert_eq!(told, [("FIELD_MISSING", ""), ("CONTRACT_UNKNOWN", "")]);
     let answers = lines(&world, &format!("{stem}.response.jsonl"));
     assert_eq!(answers[0]["reason"], "INVALID_ARGUMENT");
     let detail = json!({"reason": "INVALID_FORMAT", "source": "card_contract_id", "sourceType": "BODY"});

@@ -213,6 +213,39 @@ fn rows_make_lists_add_to_them_and_take_out() {
 }
 
 #[test]
+fn a_lists_range_is_its_own_however_it_is_written_and_a_bad_reference_is_told_beside_a_bad_request() {
+    let world = world(&["ACME"], true, "");
+    let (low, high) = RANGES[1];
+    let made = json!({"panListName": "A", "accountRange": {"accountRangeLow": low, "accountRangeHigh": high}});
+    drop_request(&world, "ACME", "made", &made);
+    world.once().expect(0);
+    let answer = &response(&world, "ACME", "made")[0];
+    let id = answer["panList"]["panListId"].as_str().unwrap();
+    let short = &low[..11];
+    assert!(low[11..].bytes().all(|digit| digit == b'0') && high == format!("{short}99999999"));
+    let rows = format!(
+        "record_ref,operation,pan_list_id,account_range_low,account_range_high,pan\n\
+         a,REGISTER,{id},{short},{short},{}\nb,REGISTER,{id},{short},{short}8,{}\n-c,REGISTER,123456789012345678,,,{}\n",
+        pan(1),
+        pan(2),
+        pan(3),
+    );
+    drop_into(&world.inbound(), "ACME_LISTS_L2.csv.jwe", world.sealed(&rows));
+    world.once().expect(4);
+    let recon = world.out().recon("ACME_LISTS_L2");
+    let told: Vec<_> = recon.rows.iter().map(|row| (&row["outcome"], &row["code"], &row["pan_list_id"])).collect();
+    assert_eq!(told, [("REGISTERED", "", id), ("REJECTED", "RANGE_UNKNOWN", ""), ("REJECTED", "FIELD_INVALID", "")]);
+    let errors = world.out().errors("ACME_LISTS_L2");
+    let told: Vec<_> = errors.iter().map(|row| (&row["line"], &row["field"], &row["code"])).collect();
+    let expected = [
+        ("3", "account_range_high", "RANGE_UNKNOWN"),
+        ("4", "record_ref", "FIELD_INVALID"),
+        ("4", "pan_list_id", "LIST_UNKNOWN"),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn refused_requests_are_answered_with_the_apis_words() {
     let world = world(&["ACME"], true, "");
     let (low, high) = RANGES[0];
@@ -289,6 +322,11 @@ fn refused_requests_are_answered_with_the_apis_words() {
         (
             json!({"panListId": "123456789012345678", "sensitiveData": pans}),
             vec![("invalid.request.parameter", "Pan list not found for id 123456789012345678")],
+            "LIST_UNKNOWN",
+        ),
+        (
+            json!({"panListId": "000000000000000012", "sensitiveData": pans}),
+            vec![("invalid.request.parameter", "Pan list not found for id 000000000000000012")],
             "LIST_UNKNOWN",
         ),
     ];

@@ -62,9 +62,11 @@ pub fn describe(code: Code, service: ServiceName, field: Option<Field>) -> Strin
         Code::ListNameInvalid => {
             format!("{it} is not a list's name; expected are 1 to 64 letters, digits, spaces or dashes.")
         }
-        Code::ExpiryInvalid => format!("{it} is not an expiry; expected is MMYY with a month from 01 to 12."),
+        Code::ExpiryInvalid => format!("{it} holds no expiry; expected is MMYY with a month from 01 to 12."),
         Code::CardExpired => {
-            format!("{it} shows a month that was over when the file came; expected is a card that is still good.")
+            format!(
+                "{it} stands for a card whose expiry month was over when the file came; expected is one that is still good."
+            )
         }
         Code::CardIdDerived => {
             format!("{it} is made from the PAN; expected is an id that has nothing to do with it.")

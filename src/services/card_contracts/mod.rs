@@ -28,7 +28,7 @@ pub const DEFINITION: Definition = Definition {
         field_names: COLUMNS.names,
         expected: &[
             RECORD_REF_EXPECTED,
-            "an id of 1 to 64 of the characters A-Z a-z 0-9 _ -",
+            "an id of 1 to 64 of the characters A-Z a-z 0-9 _ - that does not hold the PAN",
             "a PAN of 11 to 19 digits",
             "an expiry as MMYY",
             "an id of 1 to 48 of the characters A-Z a-z 0-9 _ -",

@@ -1,7 +1,7 @@
 //! What can be said of a record by itself: its fields, and whether its product is the issuer's.
 
 use crate::model::{Code, Failure, Masked};
-use crate::services::fields::{self, is_id, record_ref};
+use crate::services::fields::{self, holds_card_number, is_id, record_ref};
 use crate::services::{Expiry, Judge, PreparedChunk, Record};
 use crate::vault::Nonces;
 
@@ -39,7 +39,9 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
 
     let masked = pan.as_ref().map_or(Masked::NONE, crate::vault::Pan::masked);
     let mut row = record.row(reference, failures, masked);
-    row.own = Own::packed(id.unwrap_or_default(), Vec::new());
+    // Nor may it give away one that stands in the wrong place.
+    let shown = id.ok().filter(|id| pan.is_ok() || !holds_card_number(id.as_bytes()));
+    row.own = Own::packed(shown.unwrap_or_default(), Vec::new());
     if let (Ok(id), Ok(pan), Ok(expiry), Ok(product), Ok(status)) = (id, pan, expiry, product, status)
         && row.failures.is_empty()
     {

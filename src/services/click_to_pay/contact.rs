@@ -21,6 +21,11 @@ pub(super) fn is_phone(country: &str, number: &str) -> bool {
         .is_ok_and(|parsed| parsed.code().value().to_string() == country)
 }
 
+/// The number behind a calling code by itself.
+pub(super) fn is_subscriber_number(text: &str) -> bool {
+    (1..=14).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A calling code by itself.
 pub(super) fn is_calling_code(text: &str) -> bool {
     (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0')

@@ -9,7 +9,7 @@ use crate::services::fields::{holds_card_number, record_ref};
 use crate::services::{Judge, PreparedChunk, Record};
 use crate::vault::Nonces;
 
-use super::contact::{is_calling_code, is_country, is_email, is_locale, is_phone, masked_email};
+use super::contact::{is_calling_code, is_country, is_email, is_locale, is_phone, is_subscriber_number, masked_email};
 use super::own::Own;
 use super::{Ask, CardObject, Fetched, With, column};
 
@@ -40,7 +40,9 @@ pub(super) fn judge(judge: &Judge, _nonces: &mut Nonces, record: Record<'_>, int
     fields.formed(column::ACCEPTED_AT, |text| Timestamp::parse(text).is_some());
 
     let mut row = record.row(reference, fields.failures, Masked::NONE);
-    let mut own = Own { contract_id: contract.unwrap_or_default().into(), ..Own::default() };
+    // An id that looks like a card number is shown once a contract is known by it.
+    let shown = contract.filter(|id| row.failures.is_empty() || !holds_card_number(id.as_bytes()));
+    let mut own = Own { contract_id: shown.unwrap_or_default().into(), ..Own::default() };
     if let (Some(contract), Some(email), true) = (contract, email, row.failures.is_empty()) {
         own.identity = masked_email(email).into();
         let kept = |text: &str| Zeroizing::new(text.to_owned());
@@ -112,17 +114,25 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Both or neither.
+    /// Both or neither, each by itself, then one with the other.
     fn phone(&mut self) {
         let country = self.text(column::PHONE_COUNTRY).unwrap_or("?");
         let number = self.text(column::PHONE).unwrap_or("?");
-        match (country, number) {
-            ("", "") => {}
-            ("", _) => self.fail(column::PHONE_COUNTRY, Code::FieldMissing),
-            (country, _) if !is_calling_code(country) => self.fail(column::PHONE_COUNTRY, Code::FieldInvalid),
-            (_, "") => self.fail(column::PHONE, Code::FieldMissing),
-            (country, number) if !is_phone(country, number) => self.fail(column::PHONE, Code::FieldInvalid),
-            _ => {}
+        if country.is_empty() && number.is_empty() {
+            return;
+        }
+        let part = |text: &str, formed: bool| match (text, formed) {
+            ("", _) => Some(Code::FieldMissing),
+            (_, formed) => (!formed).then_some(Code::FieldInvalid),
+        };
+        let country_fails = part(country, is_calling_code(country));
+        let number_fails = part(number, is_subscriber_number(number));
+        let together = country_fails.is_none() && number_fails.is_none() && !is_phone(country, number);
+        if let Some(code) = country_fails {
+            self.fail(column::PHONE_COUNTRY, code);
+        }
+        if let Some(code) = number_fails.or(together.then_some(Code::FieldInvalid)) {
+            self.fail(column::PHONE, code);
         }
     }
 }

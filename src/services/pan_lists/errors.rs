@@ -73,7 +73,7 @@ pub(super) fn of_request(failures: &[Failure], operation: Option<Operation>, lis
 }
 
 fn said(Failure { field, code }: Failure, operation: Option<Operation>, list: Option<u64>) -> (&'static str, String) {
-    let name = list.map(|id| id.to_string()).unwrap_or_default();
+    let name = list.map(|id| format!("{id:018}")).unwrap_or_default();
     let (reason, description) = match (code, field) {
         (Code::PansOrRangeMissing, _) => ("invalid.data: Either pans or Account Range", "must not be null or empty"),
         (Code::PansMissing, _) if operation == Some(Operation::Deregister) => {

@@ -249,7 +249,7 @@ fn known(head: &Head, list: Option<List>, brings: &Brings) -> Result<List, (u8, 
         if given.owned.is_none() {
             return Err((column::RANGE_LOW, Code::RangeUnknown));
         }
-        if given.low != list.range.low || given.high != list.range.high {
+        if !list.range.is(&given.low, &given.high) {
             return Err((column::RANGE_HIGH, Code::RangeUnknown));
         }
     }
@@ -278,7 +278,10 @@ pub fn settle(row: &mut RecordRow, (Settled(repeated), change): (&Settled, Chang
         }
         Change::RequestFailed(field, code) => {
             own.list = ListRef::None;
-            (row.outcome, row.failures) = (code.outcome(), failed(field, code));
+            row.outcome = code.outcome();
+            // A PAN that failed is not told of, since its request was not looked into; a reference is the record's own.
+            row.failures.retain(|failure| failure.field == column::RECORD_REF);
+            row.failures.extend(failed(field, code));
         }
         Change::AsJudged => {}
     }

@@ -155,6 +155,12 @@ impl Range {
         }
     }
 
+    /// Whether these are its bounds, by the numbers between them: an answer gives those that the list was made with.
+    fn is(&self, low: &str, high: &str) -> bool {
+        let (own_low, own_high) = (self.low.as_bytes(), self.high.as_bytes());
+        super::reference::is_same_range(low.as_bytes(), high.as_bytes(), own_low, own_high)
+    }
+
     fn holds(&self, pan: &Pan) -> bool {
         super::reference::lies_within(pan.digits(), pan.digits(), self.low.as_bytes(), self.high.as_bytes())
     }

@@ -8,5 +8,5 @@ mod ranges;
 mod table;
 
 pub use self::products::{CardProduct, CardProducts, IssuerProducts};
-pub use self::ranges::{AccountRange, AccountRanges, IssuerRanges, is_empty_range, lies_within};
+pub use self::ranges::{AccountRange, AccountRanges, IssuerRanges, is_empty_range, is_same_range, lies_within};
 pub use self::table::Mistake;

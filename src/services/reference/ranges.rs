@@ -178,6 +178,14 @@ pub fn lies_within(low: &[u8], high: &[u8], within_low: &[u8], within_high: &[u8
     }
 }
 
+/// Whether two ranges are one, however their ends are written.
+pub fn is_same_range(low: &[u8], high: &[u8], other_low: &[u8], other_high: &[u8]) -> bool {
+    match (Interval::of(low, high), Interval::of(other_low, other_high)) {
+        (Some(one), Some(other)) => one == other,
+        _ => false,
+    }
+}
+
 /// Whether a range has nothing in it: its low end lies above its high end.
 pub fn is_empty_range(low: &[u8], high: &[u8]) -> bool {
     Interval::of(low, high).is_none_or(|range| range.low > range.high)
