@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::model::Code;
 use crate::model::explain::{Explanation, explain as explanation, level_word};
+use crate::services::{BUILT, Definition};
 
 use super::ExitCode;
 
@@ -30,6 +31,14 @@ struct Shown {
 struct Api {
     service: &'static str,
     code: &'static str,
+}
+
+/// What the programs' own APIs say in its place, service by service.
+fn api(code: Code) -> Vec<Api> {
+    let words = |service: &'static Definition| {
+        service.api.words_for(code).map(|word| Api { service: service.api.of, code: word })
+    };
+    BUILT.iter().copied().flat_map(words).collect()
 }
 
 pub(super) fn explain(code: &str, json: bool) -> ExitCode {
@@ -71,7 +80,7 @@ fn normal(code: &str) -> String {
 }
 
 fn as_text(code: Code) -> String {
-    let Explanation { meaning, cause, remedy, owner, level, recoverable, api } = explanation(code);
+    let Explanation { meaning, cause, remedy, owner, level, recoverable } = explanation(code);
     let recoverable = if recoverable { "yes" } else { "no" };
     let mut text = format!(
         "{code}\n\n\
@@ -85,11 +94,11 @@ fn as_text(code: Code) -> String {
         level_word(level)
     );
     let mut label = "API code";
-    for (service, word) in api {
-        text.push_str(&format!("{label:<13}{service}: {word}\n"));
+    for Api { service, code } in api(code) {
+        text.push_str(&format!("{label:<13}{service}: {code}\n"));
         label = "";
     }
-    if api.is_empty() {
+    if !label.is_empty() {
         text.push_str(&format!("{label:<13}none\n"));
     }
     text
@@ -97,7 +106,7 @@ fn as_text(code: Code) -> String {
 
 #[expect(clippy::expect_used, reason = "a struct of strings has no way to fail")]
 fn as_json(code: Code) -> String {
-    let Explanation { meaning, cause, remedy, owner, level, recoverable, api } = explanation(code);
+    let Explanation { meaning, cause, remedy, owner, level, recoverable } = explanation(code);
     let shown = Shown {
         code: code.as_str(),
         meaning,
@@ -106,7 +115,7 @@ fn as_json(code: Code) -> String {
         owner: owner.as_str(),
         level: level_word(level),
         recoverable,
-        api: api.iter().map(|&(service, code)| Api { service, code }).collect(),
+        api: api(code),
     };
     let mut text = serde_json::to_string_pretty(&shown).expect("strings make JSON");
     text.push('\n');

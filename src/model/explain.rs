@@ -45,8 +45,6 @@ pub struct Explanation {
     pub level: Level,
     /// Whether sending it again, mended, can succeed.
     pub recoverable: bool,
-    /// What the programs' own APIs answer in its place: service and code. A service may have several, by the field or the request.
-    pub api: &'static [(&'static str, &'static str)],
 }
 
 /// The part of an [`Explanation`] that is written down by hand.
@@ -55,15 +53,14 @@ struct Words {
     cause: &'static str,
     remedy: &'static str,
     owner: Owner,
-    api: &'static [(&'static str, &'static str)],
 }
 
 /// Explains a code.
 pub const fn explain(code: Code) -> Explanation {
-    let Words { meaning, cause, remedy, owner, api } = words(code);
+    let Words { meaning, cause, remedy, owner } = words(code);
     // A record's word for it is the contract's; a file that was accepted before has nothing to mend either.
     let recoverable = code.recoverable() && !matches!(code, Code::DuplicateFile);
-    Explanation { meaning, cause, remedy, owner: *owner, level: code.level(), recoverable, api }
+    Explanation { meaning, cause, remedy, owner: *owner, level: code.level(), recoverable }
 }
 
 /// What to do about a code.

@@ -1,6 +1,6 @@
 //! What everything around them needs to know of a service.
 
-use crate::model::{AnswerFile, Columns, View};
+use crate::model::{AnswerFile, Code, Columns, View};
 use crate::vault::Nonces;
 
 use super::sample::Sampling;
@@ -18,6 +18,8 @@ pub struct Definition {
     pub answers: fn(&Answering<'_>) -> Vec<AnswerFile>,
     /// JSON Schemas of what it answers in JSON: what the schema is of (`response`), and what it is.
     pub answer_schemas: fn() -> Vec<(&'static str, serde_json::Value)>,
+    /// What its program's own API says in place of our codes.
+    pub api: Api,
     /// Judges one record: adds its row to the chunk, and what it asks of the register.
     pub judge: fn(&Judge, &mut Nonces, Record<'_>, &mut PreparedChunk),
     /// Makes synthetic records.
@@ -31,4 +33,23 @@ pub enum Need {
     CardProducts,
     /// The issuer's key of the enroller.
     EnrollKey,
+}
+
+/// The words of a program's own API: what `nightdrop explain` shows beside a code.
+#[derive(Clone, Copy, Debug)]
+pub struct Api {
+    /// What answers with them, as it is shown.
+    pub of: &'static str,
+    /// A code may have several, by the field or the request.
+    pub words: &'static [(Code, &'static str)],
+}
+
+impl Api {
+    /// For a service whose program answers with none.
+    pub const NONE: Self = Self { of: "", words: &[] };
+
+    /// What it says in place of a code.
+    pub fn words_for(&self, code: Code) -> impl Iterator<Item = &'static str> {
+        self.words.iter().filter(move |(of, _)| *of == code).map(|&(_, word)| word)
+    }
 }

@@ -9,7 +9,6 @@ pub(super) const FEED_UNKNOWN: Words = Words {
             configuration claim the same names.",
     remedy: "Send the file again under the agreed name, in the issuer's own place.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const FILE_EMPTY: Words = Words {
@@ -18,7 +17,6 @@ pub(super) const FILE_EMPTY: Words = Words {
     remedy: "Send the file again with its content; where there are no records, send the header, the column line and a \
              trailer that counts 0.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const FILE_TOO_LARGE: Words = Words {
@@ -26,7 +24,6 @@ pub(super) const FILE_TOO_LARGE: Words = Words {
     cause: "More was put into one file than is taken at a time.",
     remedy: "Split the file and send each part under its own batch id or sequence.",
     owner: Sender,
-    api: &[("cards (d1-batch)", "102")],
 };
 
 pub(super) const TOO_MANY_RECORDS: Words = Words {
@@ -34,7 +31,6 @@ pub(super) const TOO_MANY_RECORDS: Words = Words {
     cause: "More was put into one file than is taken at a time.",
     remedy: "Split the file and send each part under its own batch id or sequence.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const ENVELOPE_REFUSED: Words = Words {
@@ -43,7 +39,6 @@ pub(super) const ENVELOPE_REFUSED: Words = Words {
             its upload stopped early.",
     remedy: "Seal the file in the agreed format and send it again, in binary mode and to its end.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const ALGORITHM_REFUSED: Words = Words {
@@ -51,7 +46,6 @@ pub(super) const ALGORITHM_REFUSED: Words = Words {
     cause: "The sealing software is set to an algorithm that is weak or not agreed, or to compression before encryption.",
     remedy: "Seal the file with RSA-OAEP-256 or ECDH-ES and A256GCM, without compression, and send it again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const KEY_UNKNOWN: Words = Words {
@@ -59,7 +53,6 @@ pub(super) const KEY_UNKNOWN: Words = Words {
     cause: "The sender used an old key, the key of another feed or environment, or a key id nobody agreed on.",
     remedy: "Seal the file for the feed's current public key and send it again; ask the operator for the key if in doubt.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const CRYPTO_ERROR: Words = Words {
@@ -67,7 +60,6 @@ pub(super) const CRYPTO_ERROR: Words = Words {
     cause: "The file was damaged or altered after it was sealed, or it was sealed for another key than it names.",
     remedy: "Seal the file afresh for the feed's current public key and send it again in binary mode.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const SIGNATURE_MISSING: Words = Words {
@@ -75,7 +67,6 @@ pub(super) const SIGNATURE_MISSING: Words = Words {
     cause: "Signing was left out when the file was made.",
     remedy: "Sign the file with the agreed key and send it again.",
     owner: Sender,
-    api: &[("cards (d1-batch)", "110")],
 };
 
 pub(super) const SIGNATURE_INVALID: Words = Words {
@@ -83,7 +74,6 @@ pub(super) const SIGNATURE_INVALID: Words = Words {
     cause: "The file was signed with another key, or changed after it was signed.",
     remedy: "Sign the file with the agreed key, change nothing after that, and send it again.",
     owner: Sender,
-    api: &[("cards (d1-batch)", "110")],
 };
 
 pub(super) const ENCODING_INVALID: Words = Words {
@@ -91,7 +81,6 @@ pub(super) const ENCODING_INVALID: Words = Words {
     cause: "The export wrote UTF-16 or a national code page, or the text was damaged.",
     remedy: "Export the file as UTF-8 and send it again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const FORMAT_INVALID: Words = Words {
@@ -100,12 +89,6 @@ pub(super) const FORMAT_INVALID: Words = Words {
             has the wrong type, or a header or trailer field is malformed.",
     remedy: "Correct the line that the ack names and send the file again.",
     owner: Sender,
-    api: &[
-        ("cards (d1-batch)", "103"),
-        ("cards (d1-batch)", "105"),
-        ("cards (d1-batch)", "106"),
-        ("cards (d1-batch)", "107"),
-    ],
 };
 
 pub(super) const COLUMN_MISSING: Words = Words {
@@ -113,7 +96,6 @@ pub(super) const COLUMN_MISSING: Words = Words {
     cause: "The export left the column or the whole line out.",
     remedy: "Add the column that the ack names and send the file again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const COLUMN_UNKNOWN: Words = Words {
@@ -122,7 +104,6 @@ pub(super) const COLUMN_UNKNOWN: Words = Words {
             export writes more than was agreed.",
     remedy: "Correct or leave out the column and send the file again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const SAD_PRESENT: Words = Words {
@@ -130,7 +111,6 @@ pub(super) const SAD_PRESENT: Words = Words {
     cause: "The export includes data that must not be sent and must not be kept.",
     remedy: "Leave the column out for good, delete every copy of the export, and send the file again without it.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const HEADER_MISSING: Words = Words {
@@ -138,7 +118,6 @@ pub(super) const HEADER_MISSING: Words = Words {
     cause: "The export left the HDR line out, or something stands before it.",
     remedy: "Put the HDR line first and send the file again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const HEADER_MISMATCH: Words = Words {
@@ -147,7 +126,6 @@ pub(super) const HEADER_MISMATCH: Words = Words {
     cause: "The file was dropped in another place or environment than it was made for, or its header was filled in wrongly.",
     remedy: "Send the file to the place it was made for, or correct its header and send it again.",
     owner: Sender,
-    api: &[("cards (d1-batch)", "100")],
 };
 
 pub(super) const VERSION_UNSUPPORTED: Words = Words {
@@ -155,7 +133,6 @@ pub(super) const VERSION_UNSUPPORTED: Words = Words {
     cause: "The file was made for another version of the contract, or its header was filled in wrongly.",
     remedy: "Write the file by version 1 of the contract, name 1 in the header, and send it again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const TRAILER_MISSING: Words = Words {
@@ -163,7 +140,6 @@ pub(super) const TRAILER_MISSING: Words = Words {
     cause: "The upload stopped early, or the export left the TRL line out.",
     remedy: "Send the whole file again, with its trailer as the last line.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const COUNT_MISMATCH: Words = Words {
@@ -171,7 +147,6 @@ pub(super) const COUNT_MISMATCH: Words = Words {
     cause: "Records were lost or added after the trailer was made, or the header or column line was counted along.",
     remedy: "Make the file again, count its records alone in the trailer, and send it.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const DIGEST_MISMATCH: Words = Words {
@@ -179,7 +154,6 @@ pub(super) const DIGEST_MISMATCH: Words = Words {
     cause: "The text was changed after the digest was made, often by a change of line endings or encoding.",
     remedy: "Compute the digest over every byte before the TRL line, line endings included, and send the file again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const DUPLICATE_FILE: Words = Words {
@@ -187,7 +161,6 @@ pub(super) const DUPLICATE_FILE: Words = Words {
     cause: "The file was sent twice; nothing was done a second time, and the first file's answers are delivered again.",
     remedy: "Do nothing if the file was sent again for its answers; otherwise send the file that was meant.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const BATCH_REUSED: Words = Words {
@@ -195,7 +168,6 @@ pub(super) const BATCH_REUSED: Words = Words {
     cause: "The sender's counter did not move on, or an accepted file was changed and sent again.",
     remedy: "Send the file again under a batch id or sequence of its own.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const DUPLICATE_CONTENT: Words = Words {
@@ -204,7 +176,6 @@ pub(super) const DUPLICATE_CONTENT: Words = Words {
     remedy: "Find out with the sender whether the records are meant to be taken twice: if so, release the file; if not, \
              have the right file sent.",
     owner: Operator,
-    api: &[],
 };
 
 pub(super) const SEQUENCE_GAP: Words = Words {
@@ -212,7 +183,6 @@ pub(super) const SEQUENCE_GAP: Words = Words {
     cause: "Files were sent out of order, one was lost or refused, or a number was skipped.",
     remedy: "Send the missing files first, from the sequence number that the ack names, then this one again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const SEQUENCE_OLD: Words = Words {
@@ -220,7 +190,6 @@ pub(super) const SEQUENCE_OLD: Words = Words {
     cause: "A late file came after its successors, or the sender's counter was set back.",
     remedy: "Send the file again under the sequence number that the ack names as the next.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const POISONED: Words = Words {
@@ -228,5 +197,4 @@ pub(super) const POISONED: Words = Words {
     cause: "The file meets a defect in nightdrop; none of its records was registered.",
     remedy: "Keep the file and the log, report the defect, and process the file with a version that mends it.",
     owner: Operator,
-    api: &[],
 };

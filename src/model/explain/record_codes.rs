@@ -3,21 +3,11 @@
 use super::Owner::{Operator, Sender};
 use super::Words;
 
-const FPAN: &[(&str, &str)] = &[("payment-cards", "INVALID_FPAN"), ("pan-lists", "invalid.pan")];
-
 pub(super) const FIELD_MISSING: Words = Words {
     meaning: "A field that this record needs is empty or absent.",
     cause: "The export left the value out, or the action needs a field that others do not.",
     remedy: "Fill in the field and send the record again.",
     owner: Sender,
-    api: &[
-        ("payment-cards", "INVALID_FPAN"),
-        ("payment-cards", "INVALID_CARD_BASE_CURRENCY"),
-        ("payment-cards", "INVALID_REQUEST_PARAMETER"),
-        ("pan-lists", "invalid.data: panListName"),
-        ("pan-lists", "invalid.data: panListId"),
-        ("click-to-pay", "INVALID_ARGUMENT/CANNOT_BE_NULL"),
-    ],
 };
 
 pub(super) const FIELD_INVALID: Words = Words {
@@ -25,11 +15,6 @@ pub(super) const FIELD_INVALID: Words = Words {
     cause: "The value has a wrong form or is not one of those allowed, or the field must be empty with this action.",
     remedy: "Correct the field as the description says and send the record again.",
     owner: Sender,
-    api: &[
-        ("payment-cards", "INVALID_REQUEST_PARAMETER"),
-        ("pan-lists", "invalid.data: panListId"),
-        ("click-to-pay", "INVALID_ARGUMENT/INVALID_FORMAT"),
-    ],
 };
 
 pub(super) const RECORD_CRYPTO_ERROR: Words = Words {
@@ -37,7 +22,6 @@ pub(super) const RECORD_CRYPTO_ERROR: Words = Words {
     cause: "The card was sealed for another key or with another algorithm than agreed, or was damaged.",
     remedy: "Seal the card afresh for the current public key and send the record again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const PAN_MANGLED: Words = Words {
@@ -45,7 +29,6 @@ pub(super) const PAN_MANGLED: Words = Words {
     cause: "The file went through a spreadsheet, which took the PAN for a number and lost its last digits.",
     remedy: "Export the PAN as text from its source, without a spreadsheet, and send the record again.",
     owner: Sender,
-    api: FPAN,
 };
 
 pub(super) const PAN_FORMAT: Words = Words {
@@ -53,7 +36,6 @@ pub(super) const PAN_FORMAT: Words = Words {
     cause: "The PAN was written with spaces or dashes, masked, or replaced by a token.",
     remedy: "Send the record again with the PAN in full and in digits alone.",
     owner: Sender,
-    api: FPAN,
 };
 
 pub(super) const PAN_LENGTH: Words = Words {
@@ -61,7 +43,6 @@ pub(super) const PAN_LENGTH: Words = Words {
     cause: "Digits were lost, often leading zeros, or the value is not a PAN.",
     remedy: "Send the record again with the PAN in full.",
     owner: Sender,
-    api: FPAN,
 };
 
 pub(super) const PAN_LUHN: Words = Words {
@@ -69,7 +50,6 @@ pub(super) const PAN_LUHN: Words = Words {
     cause: "A digit is wrong or two are exchanged, or a spreadsheet rounded the last digits to zeros.",
     remedy: "Correct the PAN from its source and send the record again.",
     owner: Sender,
-    api: FPAN,
 };
 
 pub(super) const BIN_UNSUPPORTED: Words = Words {
@@ -78,7 +58,6 @@ pub(super) const BIN_UNSUPPORTED: Words = Words {
     remedy: "Add the range to account_ranges.csv if it is the issuer's and have the record sent again; else the record \
              does not belong in the file.",
     owner: Operator,
-    api: &[("payment-cards", "INVALID_FPAN")],
 };
 
 pub(super) const DUPLICATE_IN_FILE: Words = Words {
@@ -86,7 +65,6 @@ pub(super) const DUPLICATE_IN_FILE: Words = Words {
     cause: "The export lists the same card twice.",
     remedy: "Do nothing: the earlier record stands.",
     owner: Sender,
-    api: &[("payment-cards", "PAYMENT_CARD_ALREADY_EXISTS"), ("pan-lists", "invalid.pan")],
 };
 
 pub(super) const ALREADY_REGISTERED: Words = Words {
@@ -94,7 +72,6 @@ pub(super) const ALREADY_REGISTERED: Words = Words {
     cause: "The card was sent before and has not been deleted since.",
     remedy: "Do nothing: the earlier registration stands.",
     owner: Sender,
-    api: &[("payment-cards", "PAYMENT_CARD_ALREADY_EXISTS")],
 };
 
 pub(super) const PAN_RETIRED: Words = Words {
@@ -102,7 +79,6 @@ pub(super) const PAN_RETIRED: Words = Words {
     cause: "The card was deleted earlier and sent once more.",
     remedy: "Take the record out; register the card's replacement under its own PAN.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const REQUEST_SIZE: Words = Words {
@@ -110,7 +86,6 @@ pub(super) const REQUEST_SIZE: Words = Words {
     cause: "The request was not cut as the API asks for.",
     remedy: "Cut the request into requests of 1 to 100 cards and send its records again.",
     owner: Sender,
-    api: &[("payment-cards", "INVALID_REQUEST_PARAMETER")],
 };
 
 pub(super) const CURRENCY_INVALID: Words = Words {
@@ -118,7 +93,6 @@ pub(super) const CURRENCY_INVALID: Words = Words {
     cause: "The currency was written as a name, a number or a symbol, is misspelt, or is no longer in use.",
     remedy: "Correct the currency and send the record again.",
     owner: Sender,
-    api: &[("payment-cards", "INVALID_CARD_BASE_CURRENCY")],
 };
 
 pub(super) const CURRENCY_UNSUPPORTED: Words = Words {
@@ -126,7 +100,6 @@ pub(super) const CURRENCY_UNSUPPORTED: Words = Words {
     cause: "The record names another currency than agreed, or an agreed one is not yet in the configuration.",
     remedy: "Send the record again with an agreed currency, or have the operator allow this one first.",
     owner: Sender,
-    api: &[("payment-cards", "UNSUPPORTED_CURRENCY")],
 };
 
 pub(super) const NOT_REGISTERED: Words = Words {
@@ -134,7 +107,6 @@ pub(super) const NOT_REGISTERED: Words = Words {
     cause: "It was deleted before, was never registered, or is named by a wrong id.",
     remedy: "Do nothing if it is meant to be gone; otherwise correct the id and send the record again.",
     owner: Sender,
-    api: &[("pan-lists", "pan.not.registered")],
 };
 
 pub(super) const LIST_UNKNOWN: Words = Words {
@@ -142,7 +114,6 @@ pub(super) const LIST_UNKNOWN: Words = Words {
     cause: "The id is mistyped, or belongs to another issuer or environment.",
     remedy: "Use the id that a report gave when the list was made, and send the request again.",
     owner: Sender,
-    api: &[("pan-lists", "invalid.request.parameter")],
 };
 
 pub(super) const LIST_NAME_INVALID: Words = Words {
@@ -150,7 +121,6 @@ pub(super) const LIST_NAME_INVALID: Words = Words {
     cause: "The name is too long or holds another character.",
     remedy: "Correct the name and send the request again.",
     owner: Sender,
-    api: &[("pan-lists", "invalid.data: panListName")],
 };
 
 pub(super) const PANS_OR_RANGE_MISSING: Words = Words {
@@ -158,7 +128,6 @@ pub(super) const PANS_OR_RANGE_MISSING: Words = Words {
     cause: "The export left both out.",
     remedy: "Add PANs or an account range and send the request again.",
     owner: Sender,
-    api: &[("pan-lists", "invalid.data: Either pans or Account Range")],
 };
 
 pub(super) const PANS_MISSING: Words = Words {
@@ -166,7 +135,6 @@ pub(super) const PANS_MISSING: Words = Words {
     cause: "The export left them out, or a new list was meant and an id was given.",
     remedy: "Add at least one PAN, or name a new list, and send the request again.",
     owner: Sender,
-    api: &[("pan-lists", "invalid.pan"), ("pan-lists", "invalid.data: pans")],
 };
 
 pub(super) const RANGE_INVALID: Words = Words {
@@ -174,11 +142,6 @@ pub(super) const RANGE_INVALID: Words = Words {
     cause: "A bound was cut or mistyped, or the two were exchanged.",
     remedy: "Correct the account range and send the request again.",
     owner: Sender,
-    api: &[
-        ("pan-lists", "invalid.data: accountRange.accountRangeLow"),
-        ("pan-lists", "invalid.data: accountRange.accountRangeHigh"),
-        ("pan-lists", "invalid.accountRange"),
-    ],
 };
 
 pub(super) const RANGE_UNKNOWN: Words = Words {
@@ -186,7 +149,6 @@ pub(super) const RANGE_UNKNOWN: Words = Words {
     cause: "The range is another issuer's or another list's, or is not yet in the reference data.",
     remedy: "Send the request again with a range of the issuer or the list's own, or have the operator add the range first.",
     owner: Sender,
-    api: &[("pan-lists", "invalid.accountRange")],
 };
 
 pub(super) const PAN_OUT_OF_RANGE: Words = Words {
@@ -194,7 +156,6 @@ pub(super) const PAN_OUT_OF_RANGE: Words = Words {
     cause: "PANs of different ranges were put into one list, or the range is not yet in the reference data.",
     remedy: "Put the PAN into a list whose account range holds it, and send the record again.",
     owner: Sender,
-    api: &[("pan-lists", "invalid.pan")],
 };
 
 pub(super) const ALREADY_IN_LIST: Words = Words {
@@ -202,7 +163,6 @@ pub(super) const ALREADY_IN_LIST: Words = Words {
     cause: "The PAN was sent for this list before and has not been taken out since.",
     remedy: "Do nothing: the PAN is where it is meant to be.",
     owner: Sender,
-    api: &[("pan-lists", "invalid.pan")],
 };
 
 pub(super) const NOT_IN_LIST: Words = Words {
@@ -210,7 +170,6 @@ pub(super) const NOT_IN_LIST: Words = Words {
     cause: "The request names the wrong list, or the PAN was taken out of this one before.",
     remedy: "Do nothing if the PAN is meant to be out of this list; otherwise send the request for the list that holds it.",
     owner: Sender,
-    api: &[("pan-lists", "pan.not.linked")],
 };
 
 pub(super) const EXPIRY_INVALID: Words = Words {
@@ -218,7 +177,6 @@ pub(super) const EXPIRY_INVALID: Words = Words {
     cause: "Year and month were exchanged, a leading zero was lost, or another notation was used.",
     remedy: "Write the expiry as MMYY and send the record again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const CARD_EXPIRED: Words = Words {
@@ -226,7 +184,6 @@ pub(super) const CARD_EXPIRED: Words = Words {
     cause: "The card was sent too late, or with the expiry of the card it replaces.",
     remedy: "Send the record again with the current card.",
     owner: Sender,
-    api: &[("click-to-pay", "INVALID_STATE/PAN_INELIGIBLE")],
 };
 
 pub(super) const CARD_ID_DERIVED: Words = Words {
@@ -234,7 +191,6 @@ pub(super) const CARD_ID_DERIVED: Words = Words {
     cause: "The sender makes card ids from PANs, and such an id gives the PAN away.",
     remedy: "Give the card an id that has nothing to do with its PAN, and send the record again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const CARD_ID_IN_USE: Words = Words {
@@ -242,7 +198,6 @@ pub(super) const CARD_ID_IN_USE: Words = Words {
     cause: "One id was given to two cards, or a replaced card was sent under its old id.",
     remedy: "Give the card an id of its own and send the record again.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const PRODUCT_UNKNOWN: Words = Words {
@@ -251,7 +206,6 @@ pub(super) const PRODUCT_UNKNOWN: Words = Words {
     remedy: "Add the product to card_products.csv if it is the issuer's and have the record sent again; else have the id \
              corrected.",
     owner: Operator,
-    api: &[],
 };
 
 pub(super) const EVENT_IGNORED: Words = Words {
@@ -259,7 +213,6 @@ pub(super) const EVENT_IGNORED: Words = Words {
     cause: "Its event_status is something other than SUCCESS.",
     remedy: "Do nothing: a later tokenization that succeeds is sent as a record of its own.",
     owner: Sender,
-    api: &[],
 };
 
 pub(super) const CONTRACT_UNKNOWN: Words = Words {
@@ -267,7 +220,6 @@ pub(super) const CONTRACT_UNKNOWN: Words = Words {
     cause: "The id is mistyped, or the contract's file has not come or was not taken.",
     remedy: "Send the contract in a card-contracts file, or correct the id, and then send the record again.",
     owner: Sender,
-    api: &[("click-to-pay", "INVALID_STATE/INVALID_VALUE")],
 };
 
 pub(super) const CONTRACT_INACTIVE: Words = Words {
@@ -275,7 +227,6 @@ pub(super) const CONTRACT_INACTIVE: Words = Words {
     cause: "The last card-contracts file that named it says INACTIVE, BLOCKED or CLOSED.",
     remedy: "Send the record again once the contract is ACTIVE.",
     owner: Sender,
-    api: &[("click-to-pay", "INVALID_STATE/ISSUER_DECLINED")],
 };
 
 pub(super) const PRODUCT_INELIGIBLE: Words = Words {
@@ -284,7 +235,6 @@ pub(super) const PRODUCT_INELIGIBLE: Words = Words {
     remedy: "Mark the product as eligible in card_products.csv if it is and have the record sent again; else the card \
              cannot be enrolled.",
     owner: Operator,
-    api: &[("click-to-pay", "INVALID_STATE/TOKENIZATION_INELIGIBLE")],
 };
 
 pub(super) const ALREADY_ENROLLED: Words = Words {
@@ -292,5 +242,4 @@ pub(super) const ALREADY_ENROLLED: Words = Words {
     cause: "The card was sent for this consumer before.",
     remedy: "Do nothing: the earlier enrolment stands.",
     owner: Sender,
-    api: &[],
 };

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Cells, Columns, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View};
 
-use super::{Definition, Expiry, Need, NewPan, PerRequest};
+use super::{Api, Definition, Expiry, Need, NewPan, PerRequest};
 
 pub(super) use sample::sample_contract_id;
 
@@ -38,6 +38,7 @@ pub const DEFINITION: Definition = Definition {
     },
     needs: &[Need::CardProducts],
     answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
+    api: Api::NONE,
     answer_schemas: || vec![("response", response::schema())],
     judge: rules::judge,
     sample: &sample::SAMPLING,

@@ -7,10 +7,27 @@ use serde::Serialize;
 
 use crate::model::{AnswerFile, Answers, Code, D1_OPERATION, FileRecord, Header, Outcome, Place, RecordRow};
 
+use crate::services::Api;
+
 use super::{Own, response};
 
 /// What follows the stem in its name.
 pub const OUT: &str = "_OUT.json";
+
+/// The API's words for our codes.
+pub(super) const API: Api = Api {
+    of: "cards (d1-batch)",
+    words: &[
+        (Code::FileTooLarge, "102"),
+        (Code::SignatureMissing, "110"),
+        (Code::SignatureInvalid, "110"),
+        (Code::FormatInvalid, "103"),
+        (Code::FormatInvalid, "105"),
+        (Code::FormatInvalid, "106"),
+        (Code::FormatInvalid, "107"),
+        (Code::HeaderMismatch, "100"),
+    ],
+};
 
 /// The file of an accepted batch of that many rows.
 pub(super) fn file(file: &FileRecord, issuer_id: &str, rows: u64) -> AnswerFile {

@@ -54,6 +54,7 @@ pub const DEFINITION: Definition = Definition {
         None if answering.requests => vec![PerRequest::file(response::answer)],
         None => Vec::new(),
     },
+    api: batch::API,
     answer_schemas: || vec![("response", response::schema()), ("out", batch::schema())],
     judge: rules::judge,
     sample: &sample::SAMPLING,

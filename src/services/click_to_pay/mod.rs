@@ -64,6 +64,7 @@ pub const DEFINITION: Definition = Definition {
     },
     needs: &[Need::CardProducts, Need::EnrollKey],
     answers,
+    api: response::API,
     answer_schemas: || {
         vec![
             ("response", response::schema()),

@@ -11,11 +11,24 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::{AnswerFile, Answers, Code, Failure, RecordRow, Timestamp};
-use crate::services::{Expiry, RESPONSE};
+use crate::services::{Api, Expiry, RESPONSE};
 use crate::vault::uuid_text;
 
 use super::own::{Ids, Own};
 use super::{COLUMNS, column};
+
+/// The API's words for our codes.
+pub(super) const API: Api = Api {
+    of: "click-to-pay",
+    words: &[
+        (Code::FieldMissing, "INVALID_ARGUMENT/CANNOT_BE_NULL"),
+        (Code::FieldInvalid, "INVALID_ARGUMENT/INVALID_FORMAT"),
+        (Code::CardExpired, "INVALID_STATE/PAN_INELIGIBLE"),
+        (Code::ContractUnknown, "INVALID_STATE/INVALID_VALUE"),
+        (Code::ContractInactive, "INVALID_STATE/ISSUER_DECLINED"),
+        (Code::ProductIneligible, "INVALID_STATE/TOKENIZATION_INELIGIBLE"),
+    ],
+};
 
 pub(super) fn file() -> AnswerFile {
     AnswerFile { suffix: RESPONSE, sealed: true, answers: Box::new(Response) }

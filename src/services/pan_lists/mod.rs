@@ -45,6 +45,7 @@ pub const DEFINITION: Definition = Definition {
     },
     needs: &[],
     answers: response::answers,
+    api: errors::API,
     answer_schemas: || vec![("response", response::schema())],
     judge: rules::judge,
     sample: &sample::SAMPLING,
