@@ -70,7 +70,7 @@ fn reply_key(key: &Recipient) -> Value {
 
 fn feed_of(issuer: &str, feed: &Feed) -> Value {
     let key = |key: &PrivateKey| json!({"kid": key.kid(), "fingerprint": key.fingerprint()});
-    let keys: Vec<Value> = feed.keyring.keys().iter().map(key).collect();
+    let keys: Vec<Value> = feed.keyring.keys().map(key).collect();
     json!({"name": feed.name, "issuer": issuer, "allow_plaintext": feed.open.allow_plaintext, "keys": keys})
 }
 

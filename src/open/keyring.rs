@@ -3,11 +3,13 @@
 //! Must never be shown: the types here have neither `Debug` nor `Display`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use josekit::jwe::alg::ecdh_es::EcdhEsJweDecrypter;
 use josekit::jwe::alg::rsaes::RsaesJweDecrypter;
 use josekit::jwe::{ECDH_ES, ECDH_ES_A256KW, RSA_OAEP_256};
 use openssl::pkey::{PKey, Private};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::error::KeyError;
@@ -72,13 +74,17 @@ fn unwrapper(pkey: &PKey<Private>, public: &PublicKey) -> Result<Unwrapper, KeyE
 
 /// A feed's private keys; several during a rotation, none for a feed of plain text.
 pub struct Keyring {
-    keys: Vec<PrivateKey>,
+    keys: Vec<Arc<PrivateKey>>,
     names: HashMap<String, usize>,
 }
 
 impl Keyring {
     /// Gathers keys; two with one kid are an error, for a token could not say which it means.
     pub fn new(keys: Vec<PrivateKey>) -> Result<Self, KeyError> {
+        Self::of(keys.into_iter().map(Arc::new).collect())
+    }
+
+    fn of(keys: Vec<Arc<PrivateKey>>) -> Result<Self, KeyError> {
         let mut names = HashMap::new();
         for (at, key) in keys.iter().enumerate() {
             if let Some(kid) = &key.kid
@@ -99,11 +105,43 @@ impl Keyring {
             // Fingerprints are hexadecimal; some senders write it in capitals.
             if name.len() == 64 { self.names.get(&name.to_ascii_lowercase()) } else { None }
         });
-        at.and_then(|&at| self.keys.get(at))
+        at.and_then(|&at| self.keys.get(at)).map(|key| &**key)
     }
 
     /// All of them, as configured.
-    pub fn keys(&self) -> &[PrivateKey] {
-        &self.keys
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &PrivateKey> {
+        self.keys.iter().map(|key| &**key)
+    }
+
+    /// What tells its keys again, now or after a restart.
+    pub fn names(&self) -> Vec<KeyName> {
+        self.keys.iter().map(|key| KeyName::of(key)).collect()
+    }
+
+    /// The ring of these keys and no others, or the name of one that is not here.
+    pub fn only(&self, names: &[KeyName]) -> Result<Self, String> {
+        let found = names.iter().map(|name| {
+            self.keys.iter().find(|key| KeyName::of(key) == *name).map(Arc::clone).ok_or_else(|| name.to_string())
+        });
+        Self::of(found.collect::<Result<_, _>>()?).map_err(|error| error.to_string())
+    }
+}
+
+/// What tells a key again: what it is called, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyName {
+    kid: Option<String>,
+    fingerprint: String,
+}
+
+impl KeyName {
+    fn of(key: &PrivateKey) -> Self {
+        Self { kid: key.kid.clone(), fingerprint: key.fingerprint.clone() }
+    }
+}
+
+impl std::fmt::Display for KeyName {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.kid.as_deref().unwrap_or(&self.fingerprint))
     }
 }

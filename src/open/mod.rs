@@ -37,7 +37,7 @@ use crate::model::{Code, EnvelopeKind, Refusal};
 pub use error::{KeyError, OpenError, SealError};
 pub use generate::{Generated, KeyType, generate};
 pub use jws::{Verification, VerifyKey};
-pub use keyring::{Keyring, PrivateKey};
+pub use keyring::{KeyName, Keyring, PrivateKey};
 pub use record::open_record;
 pub use seal::{Recipient, Sealer};
 

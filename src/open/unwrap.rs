@@ -48,7 +48,7 @@ pub(super) fn content_keys(
             check_fit(header, encrypted_key, key)?;
             vec![key]
         }
-        None => keyring.keys().iter().filter(|key| check_fit(header, encrypted_key, key).is_ok()).collect(),
+        None => keyring.keys().filter(|key| check_fit(header, encrypted_key, key).is_ok()).collect(),
     };
     if keys.is_empty() {
         return Err(no_key_fits().into());

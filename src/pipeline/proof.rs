@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::faults;
-use crate::model::{Code, EnvelopeKind, Header, Limits, Refusal, hex};
+use crate::model::{Code, EnvelopeKind, Header, Limits, Refusal, Unseal, hex};
 use crate::open::{self, Keyring, Opened, VerifyKey};
 use crate::parse::{self, Batch, Controls, Format, Layout, Proven, Survey};
 
@@ -70,7 +70,8 @@ impl<'a> Rules<'a> {
     }
 
     /// The same, with what was fixed for the file when it was accepted.
-    pub(super) fn fixed(mut self, settings: &Settings) -> Self {
+    pub(super) fn fixed(mut self, settings: &Settings, unseal: Unseal) -> Self {
+        self.parse.unseal = Some(unseal);
         self.parse.delimiter = settings.delimiter;
         self.parse.controls = if settings.controls_required { Controls::Required } else { Controls::Optional };
         self.parse.environment = settings.environment;

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::ledger::{Ledger, SequenceRule};
 use crate::model::{Clock, EnvelopeKind, Environment, Limits, Retention, ServiceName, Unseal};
-use crate::open::{self, Keyring, Recipient, VerifyKey};
+use crate::open::{self, KeyName, Keyring, Recipient, VerifyKey};
 use crate::parse::{Controls, Format};
 use crate::register::{self, Stop};
 use crate::report::Outbox;
@@ -190,9 +190,21 @@ impl Issuer {
 impl Feed {
     /// Opens what is sealed inside its files, with the same keys.
     pub fn unseal(&self) -> Unseal {
-        let keyring = Arc::clone(&self.keyring);
-        Arc::new(move |token| open::open_record(token, &keyring))
+        unseal_by(Arc::clone(&self.keyring))
     }
+
+    /// The same for a file that was accepted before, with the keys of that time alone, though others may have come since; or
+    /// the name of one that is gone.
+    pub(super) fn unseal_as_accepted(&self, settings: &Settings) -> Result<Unseal, String> {
+        match &settings.record_keys {
+            None => Ok(self.unseal()),
+            Some(names) => self.keyring.only(names).map(|ring| unseal_by(Arc::new(ring))),
+        }
+    }
+}
+
+fn unseal_by(keyring: Arc<Keyring>) -> Unseal {
+    Arc::new(move |token| open::open_record(token, &keyring))
 }
 
 /// What is fixed for a file when it is accepted; kept in the ledger with it. Later changes of the configuration change none of it.
@@ -219,6 +231,9 @@ pub(super) struct Settings {
     pub(super) products_digest: Option<[u8; 32]>,
     #[serde(default)]
     pub(super) d1_batch: Option<KeptBatch>,
+    /// The keys that may open what is sealed inside its records, where something may be.
+    #[serde(default)]
+    pub(super) record_keys: Option<Vec<KeyName>>,
     pub(super) key_epoch: u32,
     pub(super) report_version: u32,
     pub(super) contact: Option<String>,

@@ -12,6 +12,8 @@ pub struct Definition {
     pub columns: &'static Columns,
     /// Its name, and its records as reports show them.
     pub view: View,
+    /// Whether its records may hold JWEs of their own, for the feed's keys.
+    pub sealed_parts: bool,
     /// What must be configured for it.
     pub needs: &'static [Need],
     /// The files it answers with beside recon and errors.

@@ -11,6 +11,7 @@ mod outbound;
 mod pan;
 mod points;
 mod poison;
+mod rotation;
 #[path = "../suite/seal.rs"]
 mod seal;
 #[path = "../suite/world/mod.rs"]

@@ -79,7 +79,7 @@ fn taking_plain_text(mut feed: Feed) -> Feed {
 
 /// A sealed file that no key here can open says nothing of itself.
 pub(super) fn must_open(whose: &Whose<'_>, file: &Path) -> Result<(), Unfit> {
-    let keyless = whose.feed().is_some_and(|feed| feed.keyring.keys().is_empty());
+    let keyless = whose.feed().is_some_and(|feed| feed.keyring.keys().next().is_none());
     if keyless && looks_sealed(file) {
         return Err(Unfit::config(format!(
             "{} is sealed, and no private key of its feed is here to open it; check the file as it was before it was sealed",

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::faults;
 use crate::intake::{self, Identity};
-use crate::model::{FileNo, FileRecord, State};
+use crate::model::{FileNo, FileRecord, State, Unseal};
 use crate::open::Opened;
 use crate::parse::Proven;
 
@@ -15,7 +15,7 @@ use super::super::answer;
 use super::super::grounds;
 use super::super::patience::{Trouble, blocking, patiently};
 use super::super::proof::{self, Proof, Rules};
-use super::super::site::{Issuer, Settings, Setup, Site};
+use super::super::site::{Feed, Issuer, Settings, Setup, Site};
 
 /// A file that is ours.
 pub(in crate::pipeline) struct Arrival {
@@ -151,8 +151,19 @@ fn prove(
     proof::prove(
         &copy,
         match settings {
-            Some(settings) => rules.fixed(settings),
+            Some(settings) => rules.fixed(settings, unseal_as_accepted(feed, settings)?),
             None => rules,
         },
     )
+}
+
+/// What opens the records of a file that was accepted before. Records of one file are not judged by two sets of keys: where one
+/// is gone, a person must bring it back.
+pub(super) fn unseal_as_accepted(feed: &Feed, settings: &Settings) -> Result<Unseal, Trouble> {
+    feed.unseal_as_accepted(settings).map_err(|key| {
+        Trouble::Hold(format!(
+            "the key {key} of the feed {} that the file was accepted under is gone; bring it back, then `nightdrop retry` the file",
+            feed.name
+        ))
+    })
 }

@@ -118,6 +118,7 @@ fn candidate(waiting: &Waiting, feed: &Feed, at: Timestamp) -> Result<Candidate,
             }
             _ => None,
         },
+        record_keys: feed.service.sealed_parts.then(|| feed.keyring.names()),
         key_epoch: issuer.keys.epoch(),
         report_version: 1,
         contact: setup.contact.clone(),

@@ -18,9 +18,10 @@ use super::super::answer;
 use super::super::grounds::Accepted;
 use super::super::patience::{Trouble, chain, patiently};
 use super::super::reply;
-use super::super::site::{Feed, Issuer, Progress, Settings};
+use super::super::site::{Issuer, Progress, Settings};
 use super::super::trail::{self, Use};
 use super::super::troubles::Waited;
+use super::arrival::unseal_as_accepted;
 use super::{Arrival, Next, Story};
 
 impl Story {
@@ -141,6 +142,10 @@ impl Story {
                 Some(reply::seal_text(recipient))
             }
         };
+        let unseal = match record.feed.as_deref().and_then(|name| issuer.feed(name)) {
+            None => None,
+            Some(feed) => Some(unseal_as_accepted(feed, settings)?),
+        };
         Ok(Accepted {
             no: record.no,
             issuer: &issuer.id,
@@ -152,7 +157,7 @@ impl Story {
             ranges: &ranges,
             products: &products,
             currencies: settings.currencies.as_deref(),
-            unseal: record.feed.as_deref().and_then(|name| issuer.feed(name)).map(Feed::unseal),
+            unseal,
             enroll,
             answers_sealed: settings.reply_key.is_some(),
         }

@@ -36,6 +36,7 @@ pub const DEFINITION: Definition = Definition {
         ],
         own_cells,
     },
+    sealed_parts: false,
     needs: &[Need::CardProducts],
     answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
     api: Api::NONE,

@@ -48,6 +48,7 @@ pub const DEFINITION: Definition = Definition {
         ],
         own_cells,
     },
+    sealed_parts: true,
     needs: &[Need::CardProducts],
     answers: |answering| match answering.d1_batch {
         Some((issuer_id, rows)) => vec![batch::file(answering.file, issuer_id, rows)],

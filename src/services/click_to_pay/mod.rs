@@ -62,6 +62,7 @@ pub const DEFINITION: Definition = Definition {
         ],
         own_cells: own::own_cells,
     },
+    sealed_parts: false,
     needs: &[Need::CardProducts, Need::EnrollKey],
     answers,
     api: response::API,

@@ -43,6 +43,7 @@ pub const DEFINITION: Definition = Definition {
         ],
         own_cells: own::own_cells,
     },
+    sealed_parts: true,
     needs: &[],
     answers: response::answers,
     api: errors::API,

@@ -34,6 +34,7 @@ pub const DEFINITION: Definition = Definition {
         ],
         own_cells,
     },
+    sealed_parts: false,
     needs: &[],
     answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
     api: response::API,
