@@ -38,6 +38,7 @@ mod reload;
 mod retention;
 mod same;
 mod seal;
+mod sftp_client;
 mod shell;
 mod systemd;
 mod tenants;

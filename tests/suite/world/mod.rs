@@ -1,8 +1,10 @@
 //! A daemon's world in a directory of its own, with small verbs: make it, drop a file, run, read what came out.
 
+pub(crate) mod faulty;
 mod keys;
 mod process;
 mod shape;
+pub(crate) mod sshd;
 pub(crate) mod trace;
 
 use std::cell::{Cell, RefCell};
