@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 
 use crate::intake::{self, FeedMatch, FeedRule, Patterns};
 use crate::ledger::{AuditEntry, LedgerError, Reopen};
-use crate::model::{Decision, FileRecord, State};
+use crate::model::{Decision, FileRecord, Outbound, State};
 use crate::telemetry;
 
 use super::answer;
@@ -175,8 +175,10 @@ impl Site {
         if record.decision == Some(Decision::Accepted) {
             return Ok(answer::write_reports(self, issuer, record.no, false).await?);
         }
+        let batch = answer::write_refused_batch(issuer, record).await?;
+        let outbound: Vec<Outbound> = [Some(ack), batch].into_iter().flatten().collect();
         let (done, now) = ([State::Done], self.clock.now());
-        Ok(self.ledger.advance_with_outbound(record.no, &done, State::Done, now, &[ack]).await?)
+        Ok(self.ledger.advance_with_outbound(record.no, &done, State::Done, now, &outbound).await?)
     }
 }
 

@@ -47,7 +47,7 @@ impl Watch {
 
 #[test]
 fn kills_at_random_moments_change_nothing() {
-    let (kills_wanted, records) = if long() { (300, 6_000) } else { (15, 3_000) };
+    let (kills_wanted, records) = if long() { (300, 6_000) } else { (15, 1_500) };
     let peace = World::shaped(|shape| {
         shape.reply = false;
         shape.services = night::SERVICES.to_vec();

@@ -172,6 +172,41 @@ fn what_is_wrong_with_a_batch_has_its_code_here_and_there() {
     }
 }
 
+#[test]
+fn an_empty_batch_is_a_nil_file_and_nothing_need_be_known_of_a_consumer() {
+    let world = world(FEED);
+    let numbered = |n: u32| (HEADER.replace("007", &format!("00{n}")), NAME.replace("007", &format!("00{n}")));
+    let (header, name) = numbered(1);
+    world.drop_bytes(&name, batch(&header, "[]"));
+    world.once().expect(0);
+    let nil = STEM.replace("007", "001");
+    assert_eq!(world.out().accepted(&nil)["records"], 0);
+    let answer =
+        |stem: &str| -> Value { serde_json::from_slice(&world.out().content(&format!("{stem}_OUT.json"))).unwrap() };
+    assert_eq!((&answer(&nil)["header"]["totalRecords"], &answer(&nil)["recordsResults"]), (&json!(0), &json!([])));
+
+    let mut unknown = row(1, "c-1", &[card("k-1", &tokens(&world, 1)[0])]);
+    unknown["consumerAndCardRegistrationRequest"]["personalInformation"] = Value::Null;
+    let (header, name) = numbered(2);
+    world.drop_bytes(&name, batch(&header, &json!([unknown]).to_string()));
+    world.once().expect(0);
+    assert_eq!(world.out().recon(&STEM.replace("007", "002")).trailer[1], 1);
+}
+
+#[test]
+fn a_refused_batch_keeps_its_answer_when_it_is_delivered_again() {
+    let world = world(FEED);
+    world.drop_bytes(NAME, batch(&HEADER.replace("N-1", "N-2"), "[]"));
+    world.once().expect(3);
+    let name = format!("{STEM}_OUT.json");
+    let before = world.out().content(&name);
+    std::fs::remove_file(world.out().at(&name)).unwrap();
+    world.nightdrop(&["redeliver", STEM, "--config", "nightdrop.toml"]).expect(0);
+    expect_same(&name, &before, &world.out().content(&name));
+    let shown = world.nightdrop(&["show", STEM, "--json", "--config", "nightdrop.toml"]).expect(0).text();
+    assert!(shown.contains(&name), "{shown}");
+}
+
 /// Signs by jwcrypto: token, public key.
 fn signed(jobs: &[(&str, &str)]) -> Vec<(String, Value, String)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/jwcrypto_sign.py");
@@ -216,8 +251,10 @@ fn a_signature_is_verified_over_the_records_as_they_stand() {
         drop(whole(&jws, &records.replacen("[\n", "[ \n", 1)), "SIGNATURE_INVALID");
         drop(whole(&jws.replacen("..", ".e30.", 1), &records), "SIGNATURE_INVALID");
         drop(whole(&jws[..jws.len() - 4], &records), "SIGNATURE_INVALID");
-        // {"alg":"none"}
+        // {"alg":"none"}, and the public key's text taken for a secret: {"alg":"HS256"}
         drop(whole("eyJhbGciOiJub25lIn0..", &records), "SIGNATURE_INVALID");
+        let forged = jws.replacen(jws.split('.').next().unwrap(), "eyJhbGciOiJIUzI1NiJ9", 1);
+        drop(whole(&forged, &records), "SIGNATURE_INVALID");
         drop(batch(HEADER, &records), "SIGNATURE_MISSING");
     }
     let unasked = first.copied(|shape| shape.feed = FEED);

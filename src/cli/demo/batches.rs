@@ -101,6 +101,9 @@ pub(super) fn drop_all(
         let ending = if *format == Format::Csv { "csv" } else { "jsonl" };
         others.push((format!("ACME_{kind}_{day}_1.{ending}.jwe"), sealed(&text)?, *what));
     }
+    let seconds = now.0 / 1000;
+    let d1 = d1_batch(&numbers, &day, &sealed)?;
+    others.push((format!("ACME_D1-D{day}-1-{seconds}.json"), d1, "cards as a D1 batch, each sealed by itself"));
     let mut dropped = Vec::new();
     for (name, bytes, what) in files.into_iter().chain(others) {
         // As an uploader should: under a temporary name, then renamed.
@@ -145,6 +148,33 @@ fn sampled(service: ServiceName, format: Format, day: &str, created: &str) -> an
     let mut text = Vec::new();
     text::write(format, &head, definition.columns, &plan, &mut text)?;
     Ok(String::from_utf8(text)?)
+}
+
+/// Consumers with cards as Thales D1 has them: good ones, one that does not open, one whose id is made from its PAN.
+fn d1_batch(numbers: &Numbers, day: &str, sealed: &dyn Fn(&str) -> anyhow::Result<Vec<u8>>) -> anyhow::Result<Vec<u8>> {
+    let card = |n: u64, id: &str| -> anyhow::Result<_> {
+        let token =
+            String::from_utf8(sealed(&json!({"pan": numbers.pan(850_000_000 + n), "exp": "1232"}).to_string())?)?;
+        Ok(json!({"cardId": id, "cardProductId": "GOLD", "state": "ACTIVE", "encryptedData": token}))
+    };
+    let row = |id: u64, cards: Vec<serde_json::Value>| {
+        json!({"rowId": id, "consumerAndCardRegistrationRequest": {
+            "consumerId": format!("d1-consumer-{id}"), "personalInformation": {"language": "en"}, "cards": cards,
+        }})
+    };
+    let mut torn = card(4, "d1-card-4")?;
+    torn["encryptedData"] = "eyJ.torn".into();
+    let derived = numbers.pan(850_000_005);
+    let rows = [
+        row(1, vec![card(1, "d1-card-1")?, card(2, "d1-card-2")?]),
+        row(2, vec![card(3, "d1-card-3")?, torn]),
+        row(3, vec![card(5, &derived[..12])?]),
+        row(4, vec![card(1, "d1-card-1")?]),
+    ];
+    let header = json!({
+        "batchId": format!("D{day}"), "seqNumber": "1", "issuerId": "ACME_D1", "operation": "CONSUMER_CARD_REGISTRATION",
+    });
+    Ok(format!("{{\"header\":{header},\n\"records\":{}}}\n", serde_json::Value::from(rows.to_vec())).into_bytes())
 }
 
 fn good_rows(numbers: &Numbers, records: u64) -> String {

@@ -68,6 +68,17 @@ keys = ["keys/acme-2026.jwk"]
 environment = "TEST"
 
 [[feed]]
+name = "acme-cards-d1"
+issuer = "ACME"
+service = "cards"
+files = "ACME_D1-*"
+envelopes = ["none", "jwe"]        # the cards of a batch are sealed one by one
+keys = ["keys/acme-2026.jwk"]
+format = "d1-batch"
+d1_issuer_id = "ACME_D1"
+environment = "TEST"
+
+[[feed]]
 name = "acme-card-contracts"
 issuer = "ACME"
 service = "card-contracts"

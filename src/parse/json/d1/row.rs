@@ -31,7 +31,7 @@ pub(super) fn take_apart(text: &[u8]) -> Result<Row<'_>, Refusal> {
     let id = if is_number { id.parse().ok() } else { None }.ok_or_else(|| names::ROW_ID.refusal())?;
     let Some(asked) = row[1] else { return Ok(Row { id, head: Head::from([]), cards: None }) };
     let asked = members(asked.get().as_bytes(), &names::ASKED)?;
-    if asked[1].is_some_and(|information| !information.get().starts_with('{')) {
+    if asked[1].is_some_and(|information| !information.get().starts_with(['{', 'n'])) {
         return Err(names::TYPE.refusal());
     }
     let head = asked[0].map(consumer).transpose()?;
