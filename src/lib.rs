@@ -6,6 +6,7 @@
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
 pub mod model;
+pub mod calendar;
 pub mod sftp;
 pub mod intake;
 pub mod open;

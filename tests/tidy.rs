@@ -17,6 +17,7 @@ const BELOW: &[&str] = &["model", "vault", "ledger", "services"];
 /// configuration, the command line or the daemon: the root composes them.
 const MAY_IMPORT: &[(&str, &[&[&str]])] = &[
     ("model", &[]),
+    ("calendar", &[&["model"]]),
     ("telemetry", &[&["model"]]),
     ("faults", &[]),
     ("vault", &[&["model", "faults"]]),
@@ -27,18 +28,28 @@ const MAY_IMPORT: &[(&str, &[&[&str]])] = &[
     ("open", &[BELOW, &["intake", "faults"]]),
     ("parse", &[BELOW, &["open", "faults"]]),
     ("register", &[BELOW, &["parse", "faults"]]),
-    ("report", &[BELOW, &["register", "sftp", "faults"]]),
-    ("config", &[BELOW, &["sftp", "intake", "open", "parse", "register", "report", "telemetry"]]),
-    ("pipeline", &[BELOW, &["sftp", "intake", "open", "parse", "register", "report", "config", "telemetry", "faults"]]),
+    ("report", &[BELOW, &["calendar", "sftp", "register", "faults"]]),
+    ("config", &[BELOW, &["calendar", "sftp", "intake", "open", "parse", "register", "report", "telemetry"]]),
+    (
+        "pipeline",
+        &[
+            BELOW,
+            &["calendar", "sftp", "intake", "open", "parse", "register", "report", "config", "telemetry", "faults"],
+        ],
+    ),
     (
         "actions",
-        &[BELOW, &["sftp", "intake", "open", "parse", "register", "report", "pipeline", "telemetry", "faults"]],
+        &[
+            BELOW,
+            &["calendar", "sftp", "intake", "open", "parse", "register", "report", "pipeline", "telemetry", "faults"],
+        ],
     ),
     (
         "daemon",
         &[
             BELOW,
             &[
+                "calendar",
                 "sftp",
                 "intake",
                 "open",
@@ -59,6 +70,7 @@ const MAY_IMPORT: &[(&str, &[&[&str]])] = &[
         &[
             BELOW,
             &[
+                "calendar",
                 "sftp",
                 "intake",
                 "open",
