@@ -12,7 +12,9 @@ use crate::model::{
 use crate::services::{PreparedChunk, Register};
 use crate::vault::WrappedKey;
 
-use super::{Anchor, AuditEntry, AuditRow, Finding, LedgerError, Verified};
+use super::{
+    Anchor, AuditEntry, AuditRow, Delivery, Finding, LedgerError, Order, Remote, SourceStanding, Taken, Verified,
+};
 
 /// An intent to claim: written before the copy is begun.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct Claim {
     pub environment: Option<Environment>,
     /// What tells the original again, as the intake writes it.
     pub identity: String,
+    /// Where it lies, if that is on a partner's server.
+    pub remote: Option<Remote>,
     /// Its size.
     pub bytes: u64,
     /// Now.
@@ -304,6 +308,24 @@ pub trait Ledger: Send + Sync {
     async fn commit(&self, group: Group<'_>) -> Result<(), LedgerError>;
     /// Committed chunks' rows, from chunk `from` on, at most `count` chunks.
     async fn rows(&self, no: FileNo, from: u64, count: u64) -> Result<Vec<RecordRow>, LedgerError>;
+
+    /// The files that were taken from a source and are not known to be gone from there, in order of arrival.
+    async fn taken(&self, source: &str) -> Result<Vec<Taken>, LedgerError>;
+    /// One of them is gone, removed or not: what comes under its name is another.
+    async fn remote_gone(&self, id: i64, at: Timestamp) -> Result<(), LedgerError>;
+    /// Writes into the delivery journal what is to go out to sources, in the order in which it must appear. What is there, or is to
+    /// go out already, with the same bytes, is passed over unless it is to go out again.
+    async fn deliver(&self, orders: &[Order], at: Timestamp) -> Result<(), LedgerError>;
+    /// What is to go out to a source, in order.
+    async fn deliveries_due(&self, source: &str) -> Result<Vec<Delivery>, LedgerError>;
+    /// What the journal says of a file's answers.
+    async fn deliveries_of(&self, no: FileNo) -> Result<Vec<Delivery>, LedgerError>;
+    /// A try to deliver: when it was there, or why it was not.
+    async fn delivery_tried(&self, id: i64, ended: Result<Timestamp, &str>) -> Result<(), LedgerError>;
+    /// How it stands with a source from now on. Its backlog is counted when it is read.
+    async fn source_stands(&self, standing: &SourceStanding) -> Result<(), LedgerError>;
+    /// Every source that ever stood in some way.
+    async fn sources(&self) -> Result<Vec<SourceStanding>, LedgerError>;
 
     /// Writes into the audit trail: before the effect that the entry tells of. What is decided about files is told by the calls that
     /// decide it.

@@ -6,6 +6,7 @@
 
 mod contract;
 mod error;
+mod partner;
 pub mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -16,4 +17,5 @@ pub use contract::{
     Selection, SequenceRule, Standing, batch_sequence,
 };
 pub use error::LedgerError;
+pub use partner::{Delivery, Order, Remote, SourceStanding, Taken};
 pub use trail::{Actor, Anchor, AuditEntry, AuditEvent, AuditRow, Finding, TRAIL_VERSION, Verified, Verifier};

@@ -14,8 +14,12 @@ use super::{
     SequenceRule,
 };
 
+mod partner;
 mod retention;
 
+pub(super) use partner::{
+    a_file_on_a_server_is_taken_once_until_it_is_gone, the_journal_keeps_order_and_repeats_nothing_unasked,
+};
 pub(super) use retention::{
     a_clock_that_jumps_moves_retention_by_a_step, outbound_files_are_found_once_their_file_is_done_for_long,
     results_go_oldest_first_and_leave_what_they_registered,
@@ -32,6 +36,7 @@ async fn claimed(ledger: &dyn Ledger, issuer: &str, name: &str) -> FileNo {
         service: Some(ServiceName::PaymentCards),
         environment: Some(Environment::Test),
         identity: "{}".into(),
+        remote: None,
         bytes: 1,
         at: AT,
     };

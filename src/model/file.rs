@@ -222,6 +222,8 @@ pub struct FileRecord {
     pub finished_at: Option<Timestamp>,
     /// When nothing was left to do.
     pub done_at: Option<Timestamp>,
+    /// The source that it was fetched from; `None` for one that lay in a directory.
+    pub source: Option<String>,
     /// Why it waits for an operator, while it does.
     pub held_why: Option<String>,
     /// The state that it goes on from when the operator lets it.

@@ -237,6 +237,7 @@ impl Post {
             service: feed.map(|feed| feed.service.view.service),
             environment: feed.map(|feed| feed.environment),
             identity: identity_text(&candidate.identity),
+            remote: None,
             bytes: candidate.identity.size,
             at: site.clock.now(),
         };

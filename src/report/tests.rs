@@ -83,6 +83,7 @@ fn file() -> FileRecord {
         started_at: Some(at("2026-11-20T01:31:02Z")),
         finished_at: Some(at("2026-11-20T01:31:03.500Z")),
         done_at: None,
+        source: None,
         held_why: None,
         held_from: None,
         retried: false,

@@ -6,7 +6,7 @@ use crate::ledger::{AuditEvent, Claim, LedgerError, Refused, Standing};
 use crate::model::{Decision, FileNo, FileRecord, Outbound, State, Timestamp};
 
 use super::rows::{self, FILE};
-use super::{SqliteLedger, Write, audit};
+use super::{SqliteLedger, Write, audit, partner};
 
 /// Numbers of the size of files and counts fit an SQLite integer; the largest one stands for what does not.
 pub(super) fn stored(value: u64) -> i64 {
@@ -16,6 +16,13 @@ pub(super) fn stored(value: u64) -> i64 {
 impl SqliteLedger {
     pub(super) async fn claim_file(&self, claim: &Claim) -> Result<FileRecord, LedgerError> {
         let mut write = self.begin().await?;
+        if let Some(remote) = &claim.remote
+            && let Some(no) = partner::arrival_of(&mut write, remote).await?
+        {
+            // The answer to an earlier try was lost; whoever claims asks first what was taken before.
+            write.undo().await?;
+            return self.file_record(no).await;
+        }
         let issuer = self.issuer(&mut write, &claim.issuer).await?;
         let mut stem = claim.stem.clone();
         let mut next = 2_u32;
@@ -30,8 +37,8 @@ impl SqliteLedger {
             next += 1;
         }
         let row = sqlx::query(
-            "INSERT INTO file (issuer, name, stem, state, identity, feed, service, environment, bytes, received_at) \
-             VALUES (?, ?, ?, 'CLAIMING', ?, ?, ?, ?, ?, ?) RETURNING no",
+            "INSERT INTO file (issuer, name, stem, state, identity, feed, service, environment, source, bytes, received_at) \
+             VALUES (?, ?, ?, 'CLAIMING', ?, ?, ?, ?, ?, ?, ?) RETURNING no",
         )
         .bind(issuer)
         .bind(&claim.name)
@@ -40,12 +47,18 @@ impl SqliteLedger {
         .bind(claim.feed.as_deref())
         .bind(claim.service.map(|service| service.as_str()))
         .bind(claim.environment.map(|environment| environment.as_str()))
+        .bind(claim.remote.as_ref().map(|remote| remote.source.as_str()))
         .bind(stored(claim.bytes))
         .bind(claim.at.0)
         .fetch_one(write.on()?)
         .await?;
         let no = FileNo(row.try_get(0)?);
-        let entry = audit::about(&mut write, no, AuditEvent::FileClaimed, claim.at).await?.with("bytes", claim.bytes);
+        let mut entry =
+            audit::about(&mut write, no, AuditEvent::FileClaimed, claim.at).await?.with("bytes", claim.bytes);
+        if let Some(remote) = &claim.remote {
+            partner::take(&mut write, remote, no).await?;
+            entry = entry.with("source", remote.source.as_str());
+        }
         audit::append(&mut write, &entry).await?;
         write.commit().await?;
         if let Ok(mut issuers) = self.issuers.lock() {
@@ -119,6 +132,7 @@ impl SqliteLedger {
         }
         let entry = audit::about(&mut write, no, AuditEvent::FilePutBack, at).await?;
         audit::append(&mut write, &entry).await?;
+        sqlx::query("DELETE FROM remote_file WHERE file = ?").bind(no.0).execute(write.on()?).await?;
         sqlx::query(AssertSqlSafe(format!("DELETE {TAKEN}"))).bind(no.0).execute(write.on()?).await?;
         write.commit().await
     }

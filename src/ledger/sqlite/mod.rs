@@ -15,6 +15,7 @@ mod decide;
 mod files;
 mod opening;
 mod pan_lists;
+mod partner;
 mod payment_cards;
 mod reads;
 mod retention;
@@ -40,8 +41,9 @@ use crate::services::{PreparedChunk, Register};
 use crate::vault::{CHECK_BYTES, KeyPurpose, WrappedKey};
 
 use super::{
-    Account, Anchor, AuditEntry, AuditRow, Candidate, Claim, Decided, Finding, Group, Ledger, LedgerError, Outlived,
-    Overview, Purged, ReferenceKind, Refused, Reopen, Selection, Standing, Verified,
+    Account, Anchor, AuditEntry, AuditRow, Candidate, Claim, Decided, Delivery, Finding, Group, Ledger, LedgerError,
+    Order, Outlived, Overview, Purged, ReferenceKind, Refused, Reopen, Selection, SourceStanding, Standing, Taken,
+    Verified,
 };
 
 pub use opening::{Notes, Options, held_by_another, open, open_read_only};
@@ -315,6 +317,38 @@ impl Ledger for SqliteLedger {
 
     async fn rows(&self, no: FileNo, from: u64, count: u64) -> Result<Vec<RecordRow>, LedgerError> {
         self.chunk_rows(no, from, count).await
+    }
+
+    async fn taken(&self, source: &str) -> Result<Vec<Taken>, LedgerError> {
+        self.taken_from(source).await
+    }
+
+    async fn remote_gone(&self, id: i64, at: Timestamp) -> Result<(), LedgerError> {
+        self.remote_is_gone(id, at).await
+    }
+
+    async fn deliver(&self, orders: &[Order], at: Timestamp) -> Result<(), LedgerError> {
+        self.order_deliveries(orders, at).await
+    }
+
+    async fn deliveries_due(&self, source: &str) -> Result<Vec<Delivery>, LedgerError> {
+        self.due_deliveries(source).await
+    }
+
+    async fn deliveries_of(&self, no: FileNo) -> Result<Vec<Delivery>, LedgerError> {
+        self.deliveries_for(no).await
+    }
+
+    async fn delivery_tried(&self, id: i64, ended: Result<Timestamp, &str>) -> Result<(), LedgerError> {
+        self.tried_delivery(id, ended).await
+    }
+
+    async fn source_stands(&self, standing: &SourceStanding) -> Result<(), LedgerError> {
+        self.keep_source(standing).await
+    }
+
+    async fn sources(&self) -> Result<Vec<SourceStanding>, LedgerError> {
+        self.all_sources().await
     }
 
     async fn audit(&self, entry: &AuditEntry) -> Result<(), LedgerError> {

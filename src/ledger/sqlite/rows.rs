@@ -56,6 +56,7 @@ pub(super) fn file(row: &SqliteRow) -> Result<FileRecord, LedgerError> {
         held_from: if state == State::Held.as_str() { Some(held_from(row)?) } else { None },
         ends: Ends { aborts: row.try_get("aborts")?, kills: row.try_get("kills")? },
         retried: row.try_get::<i64, _>("released")? > 0,
+        source: word("source")?,
         held_why: word("held_why")?.filter(|_| state == State::Held.as_str()),
     })
 }

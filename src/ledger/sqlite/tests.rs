@@ -43,6 +43,8 @@ runs!(
     results_go_oldest_first_and_leave_what_they_registered,
     outbound_files_are_found_once_their_file_is_done_for_long,
     a_clock_that_jumps_moves_retention_by_a_step,
+    a_file_on_a_server_is_taken_once_until_it_is_gone,
+    the_journal_keeps_order_and_repeats_nothing_unasked,
 );
 
 #[tokio::test]
