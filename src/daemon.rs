@@ -3,7 +3,7 @@
 mod anchors;
 mod suspects;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::actions::Server;
 use crate::intake::{self, Hint};
 use crate::model::{FileRecord, State};
-use crate::pipeline::{Fatal, Issuer, Lane, Post, Progress, Retention, Setup, Site};
+use crate::pipeline::{Exchange, Fatal, Issuer, Lane, Post, Progress, Retention, Setup, Site};
 use crate::telemetry;
 
 /// How often a batch run looks whether everything in hand is done.
@@ -49,8 +49,13 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
     }
     let mut changes = site.setup.changes();
     let setup = changes.borrow_and_update().clone();
-    let mut crew =
-        Crew { site: Arc::clone(&site), options: options.clone(), tasks: JoinSet::new(), at_work: BTreeMap::new() };
+    let mut crew = Crew {
+        site: Arc::clone(&site),
+        options: options.clone(),
+        tasks: JoinSet::new(),
+        at_work: BTreeMap::new(),
+        sources: BTreeSet::new(),
+    };
     for (issuer, files) in gone(&left_open, &setup) {
         telemetry::issuer_gone(&issuer, files);
     }
@@ -84,9 +89,9 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
         };
         let error = match ended {
             None => break,
-            Some(Ok((issuer, Ok(names)))) => {
+            Some(Ok((whose, Ok(names)))) => {
                 left.extend(names);
-                crew.left(&issuer);
+                crew.left(&whose);
                 // One that was taken out of the configuration and put back before it had ended.
                 if options.once || site.stop.said() {
                     continue;
@@ -139,9 +144,17 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
 struct Crew {
     site: Arc<Site>,
     options: Options,
-    tasks: JoinSet<(String, Result<Left, Fatal>)>,
+    tasks: JoinSet<(Whose, Result<Left, Fatal>)>,
     /// Tasks of each issuer.
     at_work: BTreeMap<String, u8>,
+    /// Sources at work.
+    sources: BTreeSet<String>,
+}
+
+/// Whose a task is.
+enum Whose {
+    Issuer(String),
+    Source(String),
 }
 
 impl Crew {
@@ -163,9 +176,22 @@ impl Crew {
             }
             self.at_work.insert(issuer.id.clone(), 2);
             let (site, options, id) = (Arc::clone(&self.site), self.options.clone(), issuer.id.clone());
-            self.tasks.spawn(async move { (id, watch(site, post, hint, options).await) });
+            self.tasks.spawn(async move { (Whose::Issuer(id), watch(site, post, hint, options).await) });
             let id = issuer.id.clone();
-            self.tasks.spawn(async move { (id, lane.run().await.map(|()| Left::new())) });
+            self.tasks.spawn(async move { (Whose::Issuer(id), lane.run().await.map(|()| Left::new())) });
+        }
+        self.begin_sources(setup)
+    }
+
+    /// Begins every source that is not at work and whose issuer is.
+    fn begin_sources(&mut self, setup: &Arc<Setup>) -> Result<(), Fatal> {
+        for source in &setup.sources {
+            if !self.at_work.contains_key(&source.issuer) || !self.sources.insert(source.name.clone()) {
+                continue;
+            }
+            let exchange = Exchange::open(&self.site, setup, source)?;
+            let (name, once) = (source.name.clone(), self.options.once);
+            self.tasks.spawn(async move { (Whose::Source(name), exchange.run(once).await) });
         }
         Ok(())
     }
@@ -174,7 +200,7 @@ impl Crew {
     async fn join_up(&mut self, setup: &Arc<Setup>) -> Result<(), Fatal> {
         let new: Vec<_> = setup.issuers.iter().filter(|issuer| !self.at_work.contains_key(&issuer.id)).collect();
         if new.is_empty() {
-            return Ok(());
+            return self.begin_sources(setup);
         }
         for issuer in &new {
             make_places(issuer)?;
@@ -183,8 +209,15 @@ impl Crew {
         self.begin(setup, left_open)
     }
 
-    /// One of an issuer's tasks has ended.
-    fn left(&mut self, issuer: &str) {
+    /// A task has ended.
+    fn left(&mut self, whose: &Whose) {
+        let issuer = match whose {
+            Whose::Issuer(issuer) => issuer,
+            Whose::Source(name) => {
+                self.sources.remove(name);
+                return;
+            }
+        };
         if let Some(tasks) = self.at_work.get_mut(issuer) {
             *tasks = tasks.saturating_sub(1);
             if *tasks == 0 {

@@ -121,6 +121,26 @@ pub fn file_claimed(no: FileNo, issuer: &str, name: &str, bytes: u64) {
     info!(event = "file_claimed", file = %no, issuer, name, bytes, "claimed");
 }
 
+/// A file was fetched from a partner's server and is ours.
+pub fn file_fetched(no: FileNo, issuer: &str, source: &str, name: &str, bytes: u64) {
+    info!(event = "file_fetched", file = %no, issuer, source, name, bytes, "fetched");
+}
+
+/// An answer lies on a partner's server.
+pub fn delivered(source: &str, name: &str) {
+    info!(event = "delivered", source, name, "delivered");
+}
+
+/// Something is wrong with a partner's server; said when it begins, and when it becomes something else.
+pub fn source_failed(source: &str, state: &str, why: &str) {
+    warn!(event = "source_failed", source, state, why, "this source cannot be worked with: trying again");
+}
+
+/// A partner's server is as it should be.
+pub fn source_works(source: &str) {
+    info!(event = "source_works", source, "this source works");
+}
+
 /// A file changed while it was copied.
 pub fn claim_thrown_away(no: FileNo, name: &str) {
     info!(event = "claim_thrown_away", file = %no, name, "changed while it was copied: it settles anew");

@@ -11,7 +11,7 @@ use crate::config::{Config, Daemon, Surroundings};
 use crate::ledger::sqlite::{self, Notes};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::{SystemClock, hex};
-use crate::pipeline::{Current, Doors, Progress, Setup, Site};
+use crate::pipeline::{Current, Doors, Progress, Setup, Site, SourceDoors};
 use crate::register::{self, Stop};
 use crate::telemetry;
 use crate::vault::{IssuerKeys, KeyEncryptionKey, KeyPurpose, WrappedKey};
@@ -135,6 +135,7 @@ pub(super) async fn assemble(config: &Config, surroundings: &Surroundings) -> Re
         register: register_options(daemon),
         proofs: Arc::new(Semaphore::new(cores() * PROOFS_A_CORE)),
         doors: Doors::default(),
+        sources: SourceDoors::default(),
         stop: Stop::default(),
         progress: Arc::new(Progress::default()),
     }))

@@ -10,10 +10,14 @@ use crate::config::keys;
 use crate::config::{Config, EXAMPLE, Surroundings};
 use crate::open::{PrivateKey, Recipient};
 use crate::services::reference::{AccountRanges, CardProducts};
+use crate::sftp;
 use crate::vault::KeyEncryptionKey;
 
 use super::ExitCode;
 use super::reading::Out;
+
+/// What a file is not that should be a key for a partner's server.
+const NO_SSH_KEY: &str = "it is no private key in OpenSSH or PEM form";
 
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -35,6 +39,7 @@ pub(super) fn check(file: &Path, json: bool, surroundings: &Surroundings) -> Exi
                 kek: &|bytes| KeyEncryptionKey::from_hex(bytes).map(drop).map_err(|error| error.to_string()),
                 private_key: &|bytes| PrivateKey::parse(bytes).map(drop).map_err(|error| error.to_string()),
                 public_key: &|bytes| Recipient::parse(bytes).map(drop).map_err(|error| error.to_string()),
+                ssh_key: &|bytes| sftp::looks_like_a_key(bytes).then_some(()).ok_or_else(|| NO_SSH_KEY.to_owned()),
                 account_ranges: &|csv| {
                     AccountRanges::parse(csv).err().unwrap_or_default().iter().map(ToString::to_string).collect()
                 },

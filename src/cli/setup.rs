@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use crate::config::{self, Config, Surroundings};
@@ -11,10 +12,11 @@ use crate::ledger::{Ledger, LedgerError, ReferenceKind, SequenceRule};
 use crate::model::EnvelopeKind;
 use crate::open::{self, Keyring, PrivateKey, Recipient, VerifyKey};
 use crate::parse::{Controls, Format};
-use crate::pipeline::{Batches, Feed, Issuer, Looking, Setup};
+use crate::pipeline::{After, Batches, Feed, Issuer, Looking, Setup, Source};
 use crate::report::Outbox;
 use crate::services;
 use crate::services::reference::{AccountRanges, CardProducts};
+use crate::sftp;
 use crate::telemetry;
 use crate::vault::IssuerKeys;
 
@@ -98,6 +100,8 @@ pub(super) fn setup(
         products_digest: reference.products_digest(),
         ranges: Arc::clone(&reference.ranges),
         retention: config.retention,
+        sources: config.sources.iter().map(|it| source(it, surroundings).map(Arc::new)).collect::<Result<_, _>>()?,
+        zone: TimeZone::UTC,
         looking: Looking { settle: daemon.settle, stalled: daemon.stalled, scan: daemon.scan },
     })
 }
@@ -139,6 +143,26 @@ fn assemble_issuer(
         currencies: issuer.currencies.clone(),
         keys,
         feeds,
+    })
+}
+
+fn source(source: &config::Source, surroundings: &Surroundings) -> Result<Source, Unfit> {
+    let key = format!("sftp {}: private_key", source.name);
+    let private_key =
+        source.private_key.read(surroundings).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?;
+    let server = sftp::Options::new(&source.host, source.port, &source.user, private_key, source.host_keys.clone());
+    Ok(Source {
+        name: source.name.clone(),
+        issuer: source.issuer.clone(),
+        server,
+        inbound: source.inbound.clone(),
+        outbound: source.outbound.clone(),
+        poll: source.poll.clone(),
+        after: match &source.after {
+            config::After::Delete => After::Delete,
+            config::After::Move(to) => After::Move(to.clone()),
+            config::After::Keep => After::Keep,
+        },
     })
 }
 

@@ -14,6 +14,8 @@ pub struct Judges<'a> {
     pub private_key: &'a dyn Fn(&[u8]) -> Result<(), String>,
     /// Of an issuer's reply key.
     pub public_key: &'a dyn Fn(&[u8]) -> Result<(), String>,
+    /// Of the private key for a partner's server.
+    pub ssh_key: &'a dyn Fn(&[u8]) -> Result<(), String>,
     /// Of the account ranges: every mistake.
     pub account_ranges: &'a dyn Fn(&[u8]) -> Vec<String>,
     /// Of the card products: every mistake.
@@ -67,6 +69,9 @@ fn secrets<'c>(config: &'c Config, judges: &Judges<'c>) -> Vec<(String, &'c Secr
     for (at, feed) in config.feeds.iter().enumerate() {
         let named = |(key, source)| (format!("feed[{at}].keys[{key}]"), source, judges.private_key);
         all.extend(feed.keys.iter().enumerate().map(named));
+    }
+    for (at, source) in config.sources.iter().enumerate() {
+        all.push((format!("sftp[{at}].private_key"), &source.private_key, judges.ssh_key));
     }
     all
 }

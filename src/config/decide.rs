@@ -8,7 +8,7 @@ use super::decided::{Config, Controls, Feed, Format, Issuer, Kit, Reference, Sto
 use super::needs;
 use super::places::{self, Claimed};
 use super::written::{Purpose, Written, WrittenFeed, WrittenIssuer};
-use super::{Problem, SecretSource};
+use super::{Problem, SecretSource, source};
 
 /// `None` only where a problem has been noted.
 pub(super) fn decide(written: Written<'_>, file: &Path, sha256: [u8; 32]) -> Option<Config> {
@@ -17,6 +17,7 @@ pub(super) fn decide(written: Written<'_>, file: &Path, sha256: [u8; 32]) -> Opt
     Some(Config {
         issuers: decided(written.issuers, issuers)?,
         feeds: written.feeds.into_iter().map(feed).collect::<Option<_>>()?,
+        sources: written.sources.into_iter().map(source::decide).collect::<Option<_>>()?,
         file: file.to_owned(),
         sha256,
         environment: environment?,
@@ -55,6 +56,7 @@ fn together(written: &Written<'_>, purpose: Purpose) -> (Option<Environment>, Ve
         issuer.section.note("seal_sensitive_data", "needs a reply_key");
     }
     needs::refuse_wrong_orders(written);
+    source::refuse_contradictions(written);
     let issuers: Vec<(Claimed, Claimed)> = written.issuers.iter().map(|it| directories(it, written)).collect();
     refuse_shared_places(written, &issuers);
     (environment, issuers)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName};
 use crate::telemetry::LogFormat;
 
-use super::{Problem, SecretSource};
+use super::{Problem, SecretSource, Source};
 
 /// The whole configuration. Holds no secret, only where secrets are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Config {
     pub issuers: Vec<Issuer>,
     /// `[[feed]]`, at least one, in the order of the file: the order in which arrivals are numbered.
     pub feeds: Vec<Feed>,
+    /// `[[sftp]]`, in the order of the file.
+    pub sources: Vec<Source>,
     /// What is allowed and yet unwise.
     pub warnings: Vec<Problem>,
 }

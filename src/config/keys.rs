@@ -34,7 +34,7 @@ enum Kind {
 
 use Kind::{Bytes, Duration, Flag, Path, Secret, SecretOrCommand, Secrets, Service, Text, Texts, Whole, Word, Words};
 
-/// Path, kind, and whether it must be there. An issuer's and a feed's keys stand in arrays of tables.
+/// Path, kind, and whether it must be there. An issuer's, a feed's and a source's keys stand in arrays of tables.
 const KEYS: &[(&str, Kind, bool)] = &[
     ("daemon.inbound", Path, false),
     ("daemon.outbound", Path, false),
@@ -91,6 +91,17 @@ const KEYS: &[(&str, Kind, bool)] = &[
     ("feed.d1_issuer_id", Text, false),
     ("feed.jws_key", Secret, false),
     ("feed.allow_plaintext", Flag, false),
+    ("sftp.name", Text, true),
+    ("sftp.issuer", Text, true),
+    ("sftp.host", Text, true),
+    ("sftp.port", Whole(1, 65_535), false),
+    ("sftp.user", Text, true),
+    ("sftp.private_key", Secret, true),
+    ("sftp.host_keys", Texts, true),
+    ("sftp.inbound", Text, false),
+    ("sftp.outbound", Text, false),
+    ("sftp.poll", Text, false),
+    ("sftp.after", Text, false),
 ];
 
 /// A key as a person reads it.
@@ -216,8 +227,8 @@ pub fn schema() -> Value {
     let mut properties = Map::new();
     let mut needed = Vec::new();
     for (name, keys, required) in sections {
-        let is_array = matches!(name, "issuer" | "feed");
-        if is_array || !required.is_empty() {
+        let is_array = matches!(name, "issuer" | "feed" | "sftp");
+        if name != "sftp" && (is_array || !required.is_empty()) {
             needed.push(name);
         }
         let table = json!({"type": "object", "properties": keys, "required": required, "additionalProperties": false});

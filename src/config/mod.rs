@@ -15,6 +15,7 @@ mod quantity;
 mod reader;
 mod restart;
 mod secret;
+mod source;
 #[cfg(test)]
 mod tests;
 mod written;
@@ -29,6 +30,7 @@ pub use decided::{Config, Controls, Daemon, Feed, Format, Issuer, Kit, Reference
 pub use problem::Problem;
 pub use restart::takes_restart;
 pub use secret::SecretSource;
+pub use source::{After, Source};
 
 use reader::{Document, Place, Section};
 use written::{Purpose, Written};

@@ -19,6 +19,7 @@ pub fn takes_restart(now: &Config, new: &Config) -> Vec<Problem> {
         log,
         issuers,
         feeds: _,
+        sources: _,
         warnings: _,
     } = now;
     let Daemon {

@@ -102,6 +102,7 @@ fn what_is_not_written_is_as_documented() {
         log: LogFormat::Text,
         issuers: vec![issuer],
         feeds: vec![feed],
+        sources: Vec::new(),
         warnings: Vec::new(),
     };
     assert_eq!(config, expected);
@@ -186,7 +187,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     ("[store]", "[daemon]\nsocket_mode = \"s\"\n[store]", "daemon.socket_mode: not a key of this version"),
     ("[store]", "[telemetry]\nmetrics = \"m\"\n[store]", "telemetry.metrics: not a key of this version"),
-    ("[store]", "[[sftp]]\nname = \"a\"\n[store]", "sftp: not a key of this version"),
+    ("[store]", "[[kafka]]\nname = \"a\"\n[store]", "kafka: not a key of this version"),
     // Required.
     ("url = \"sqlite:nightdrop.db\"", "", "store.url: required, but absent"),
     ("key_encryption_key = { credential = \"kek\" }", "", "vault.key_encryption_key: required, but absent"),
@@ -499,12 +500,13 @@ fn check_reads_every_key_and_says_which_fail() {
         move |bytes: &[u8]| if bytes == right.as_bytes() { Ok(()) } else { Err(format!("not a {right}")) }
     };
     let mistakes = |right: &'static str| move |bytes: &[u8]| is(right)(bytes).err().into_iter().collect();
-    let (kek, private_key, public_key) = (is("kek"), is("private"), is("public"));
+    let (kek, private_key, public_key, ssh_key) = (is("kek"), is("private"), is("public"), is("ssh"));
     let (account_ranges, card_products) = (mistakes("ranges"), mistakes("products"));
     let judges = check::Judges {
         kek: &kek,
         private_key: &private_key,
         public_key: &public_key,
+        ssh_key: &ssh_key,
         account_ranges: &account_ranges,
         card_products: &card_products,
     };

@@ -13,6 +13,7 @@ use super::SecretSource;
 use super::decided::{Controls, Daemon, Format, Sequence};
 use super::quantity::{bytes, duration};
 use super::reader::{Section, Value};
+use super::source::{WrittenSource, source};
 
 pub(super) struct Written<'d> {
     pub(super) root: Section<'d>,
@@ -32,6 +33,7 @@ pub(super) struct Written<'d> {
     pub(super) log: LogFormat,
     pub(super) issuers: Vec<WrittenIssuer<'d>>,
     pub(super) feeds: Vec<WrittenFeed<'d>>,
+    pub(super) sources: Vec<WrittenSource<'d>>,
 }
 
 pub(super) struct WrittenIssuer<'d> {
@@ -104,6 +106,7 @@ pub(super) fn read<'d>(root: Section<'d>, purpose: Purpose) -> Written<'d> {
     telemetry.refuse_unknown();
     let issuers = root.sections("issuer").into_iter().map(issuer).collect();
     let feeds = root.sections("feed").into_iter().map(feed).collect();
+    let sources = root.sections("sftp").into_iter().map(source).collect();
     root.refuse_unknown();
     Written {
         root,
@@ -123,6 +126,7 @@ pub(super) fn read<'d>(root: Section<'d>, purpose: Purpose) -> Written<'d> {
         log,
         issuers,
         feeds,
+        sources,
     }
 }
 
@@ -286,7 +290,7 @@ fn store_url(value: &Value<'_>) -> Option<PathBuf> {
 }
 
 /// A path, `{ file = … }`, `{ credential = … }` or, where commands are allowed, `{ command = […] }`.
-fn secret(value: &Value<'_>, commands: bool) -> Option<SecretSource> {
+pub(super) fn secret(value: &Value<'_>, commands: bool) -> Option<SecretSource> {
     if value.is_text() {
         return value.path().map(SecretSource::File);
     }
@@ -316,12 +320,12 @@ fn credential(value: &Value<'_>) -> Option<String> {
     value.checked(plain.then(|| name.to_owned()).ok_or("must be the name of a credential, not a path"))
 }
 
-fn issuer_id(value: &Value<'_>) -> Option<String> {
+pub(super) fn issuer_id(value: &Value<'_>) -> Option<String> {
     let letter = |it: u8| it.is_ascii_uppercase() || it.is_ascii_digit() || it == b'_';
     word_of(value, 16, letter, "must be 1 to 16 of A-Z, 0-9 and _")
 }
 
-fn feed_name(value: &Value<'_>) -> Option<String> {
+pub(super) fn feed_name(value: &Value<'_>) -> Option<String> {
     let name = word_of(
         value,
         64,

@@ -20,6 +20,7 @@ mod marks;
 mod name;
 mod original;
 mod patterns;
+mod remote;
 #[cfg(test)]
 mod testing;
 mod work;
@@ -31,7 +32,8 @@ pub use hint::{Hint, Unwatched};
 pub use inbox::{Candidate, FeedMatch, FeedRule, Inbox, Look, Odd, OddKind, Options};
 pub use kept::{Aged, aged_copies, remove_aged};
 pub use marks::{LAST_WORDS, last_words, mark, marked, no_last_words, place_for_last_words, say_last_words, unmark};
-pub use name::{compare_names, is_arrival_name, why_never};
+pub use name::{aside_of, compare_names, is_arrival_name, marker_of, why_never};
 pub use original::{Removal, remove_original};
 pub use patterns::Patterns;
-pub use work::{bring_back, discard_copy, forget_aside, free_room, set_aside, sweep_work};
+pub use remote::{Fetchable, Listed, ListedKind, Mark, RemoteInbox, Shown};
+pub use work::{begin_copy, bring_back, discard_copy, finish_copy, forget_aside, free_room, set_aside, sweep_work};

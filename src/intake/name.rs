@@ -71,12 +71,12 @@ pub(super) fn is_component(name: &str) -> bool {
 }
 
 /// The name of a file's done marker.
-pub(super) fn marker_of(name: &str) -> String {
+pub fn marker_of(name: &str) -> String {
     format!("{name}{MARKER}")
 }
 
 /// The name of an original on its way out.
-pub(super) fn aside_of(name: &str) -> String {
+pub fn aside_of(name: &str) -> String {
     format!(".{name}{ASIDE}")
 }
 

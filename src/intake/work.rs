@@ -1,6 +1,7 @@
 //! The work directory: copies in hand, where they are kept afterwards, and the room that is left.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::path::Path;
 
 use rustix::fs::{self, FileType};
@@ -121,6 +122,19 @@ fn same_content(left: &Directory, a: &str, right: &Directory, b: &str) -> Result
     };
     let regular = right.look_at(b)?.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
     Ok(regular && digest(left, a)? == digest(right, b)?)
+}
+
+/// Begins `work/ID`, empty, for bytes that come from elsewhere; one left by a process that died is replaced.
+pub fn begin_copy(work: &Path, id: &str) -> Result<File, IntakeError> {
+    check_component("the copy's ID", id)?;
+    Directory::open(work)?.create_afresh(id)
+}
+
+/// Makes a copy that was begun durable.
+pub fn finish_copy(work: &Path, id: &str, copy: &File) -> Result<(), IntakeError> {
+    let work = Directory::open(work)?;
+    work.sync_file(id, copy)?;
+    work.sync()
 }
 
 /// Removes `work/ID`, durably; one that is gone already is no error.

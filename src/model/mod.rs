@@ -25,7 +25,7 @@ pub use code::Code;
 pub use column::{Body, Cells, Columns, Field, RECORD_REF_EXPECTED, Request, Runs, View};
 pub use control::{BatchKey, D1_OPERATION, Environment, Header};
 pub use file::{Decision, Ends, EnvelopeKind, FileNo, FileRecord, Outbound, State};
-pub use hex::hex;
+pub use hex::{hex, unhex};
 pub use limits::Limits;
 pub use mask::Masked;
 pub use outcome::{Outcome, Tally};

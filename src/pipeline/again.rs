@@ -12,6 +12,7 @@ use crate::telemetry;
 
 use super::answer;
 use super::lane::Lane;
+use super::origin::Origin;
 use super::patience::{Trouble, blocking};
 use super::post::{SharedInbox, with_inbox};
 use super::site::{Feed, Issuer, Progress, Site};
@@ -65,6 +66,11 @@ impl Doors {
     pub(super) fn open(&self, issuer: &str, lane: &UnboundedSender<Pending>, inbox: &SharedInbox) {
         let door = Door { lane: lane.downgrade(), inbox: Arc::clone(inbox) };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(issuer.to_owned(), door);
+    }
+
+    /// The way into an issuer's lane, which stays open as long as this is held.
+    pub(super) fn lane(&self, issuer: &str) -> Option<UnboundedSender<Pending>> {
+        self.of(issuer).map(|(lane, _)| lane)
     }
 
     fn of(&self, issuer: &str) -> Option<(UnboundedSender<Pending>, SharedInbox)> {
@@ -122,17 +128,18 @@ impl Site {
             drop(post);
             return lane.run().await.map_err(|error| AgainError::World(error.0));
         }
-        let identity = serde_json::from_str(&identity_text)
-            .map_err(|_| AgainError::World("the identity kept with the file has an unknown form".into()))?;
+        let origin = Origin::kept_with(&record, &identity_text).map_err(|error| AgainError::World(error.0))?;
         // Without a lane the daemon is stopping, and its next start goes on with the file.
         if let Some((lane, inbox)) = self.doors.of(&record.issuer) {
-            with_inbox(&inbox, |inbox| inbox.claimed(&record.name, identity));
+            if let Origin::Directory(identity) = origin {
+                with_inbox(&inbox, |inbox| inbox.claimed(&record.name, identity));
+            }
             Progress::add(&self.progress.files_open, 1);
             let arrival = Arrival {
                 record,
                 setup: Arc::clone(&setup),
                 issuer,
-                identity,
+                origin,
                 last_word: true,
                 several_feeds: several,
                 resumed: true,
@@ -171,11 +178,11 @@ impl Site {
         let Some(issuer) = setup.issuer(&record.issuer) else {
             return Err(AgainError::NotKept(format!("its issuer {} is not in the configuration", record.issuer)));
         };
-        let ack = answer::write_ack(self, issuer, record, setup.contact.as_deref()).await?;
+        let ack = answer::write_ack(self, issuer, record, setup.contact.as_deref(), false).await?;
         if record.decision == Some(Decision::Accepted) {
             return Ok(answer::write_reports(self, issuer, record.no, false).await?);
         }
-        let batch = answer::write_refused_batch(issuer, record).await?;
+        let batch = answer::write_refused_batch(self, issuer, record, false).await?;
         let outbound: Vec<Outbound> = [Some(ack), batch].into_iter().flatten().collect();
         let (done, now) = ([State::Done], self.clock.now());
         Ok(self.ledger.advance_with_outbound(record.no, &done, State::Done, now, &outbound).await?)

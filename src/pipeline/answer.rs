@@ -18,6 +18,7 @@ use crate::vault::IssuerKeys;
 use super::patience::{Trouble, blocking};
 use super::reply::{ReplySeal, seal_part};
 use super::site::{Issuer, Settings, Site};
+use super::source;
 use super::trail::{self, Use};
 
 /// Chunks read at a time.
@@ -31,6 +32,7 @@ pub(super) async fn write_ack(
     issuer: &Issuer,
     record: &FileRecord,
     contact: Option<&str>,
+    first_time: bool,
 ) -> Result<Outbound, Trouble> {
     let contact = match record.decision {
         // Fixed with everything else when the file was accepted.
@@ -39,11 +41,29 @@ pub(super) async fn write_ack(
     };
     let content = ack::content(record, contact.as_deref());
     let (outbox, name) = (issuer.outbox.clone(), ack::name(&record.stem));
-    blocking(move || Ok(outbox.put(&name, &content)?)).await
+    let ack = blocking(move || Ok(outbox.put(&name, &content)?)).await?;
+    deliver(site, issuer, record, &[&ack], first_time).await?;
+    Ok(ack)
+}
+
+/// What lies in the outbound directory goes out to partners too.
+async fn deliver(
+    site: &Site,
+    issuer: &Issuer,
+    record: &FileRecord,
+    outbound: &[&Outbound],
+    first_time: bool,
+) -> Result<(), Trouble> {
+    source::order(site, &issuer.id, (Some(record.no), record.source.as_deref()), outbound, !first_time).await
 }
 
 /// Writes the answer to a batch that D1 would have refused too; of another file, nothing.
-pub(super) async fn write_refused_batch(issuer: &Issuer, record: &FileRecord) -> Result<Option<Outbound>, Trouble> {
+pub(super) async fn write_refused_batch(
+    site: &Site,
+    issuer: &Issuer,
+    record: &FileRecord,
+    first_time: bool,
+) -> Result<Option<Outbound>, Trouble> {
     let feed = record.feed.as_deref().and_then(|name| issuer.feed(name));
     let (Some(batches), Some(code), Some(Decision::Refused)) =
         (feed.and_then(|feed| feed.d1.as_ref()), record.code, record.decision)
@@ -53,7 +73,9 @@ pub(super) async fn write_refused_batch(issuer: &Issuer, record: &FileRecord) ->
     let Some(code) = d1_code(code, record.description.as_deref().unwrap_or_default()) else { return Ok(None) };
     let content = refused_batch(record.header.as_ref(), &batches.issuer_id, code);
     let (outbox, name) = (issuer.outbox.clone(), format!("{}{OUT}", record.stem));
-    blocking(move || Ok(Some(outbox.put(&name, &content)?))).await
+    let batch = blocking(move || Ok(outbox.put(&name, &content)?)).await?;
+    deliver(site, issuer, record, &[&batch], first_time).await?;
+    Ok(Some(batch))
 }
 
 /// Writes recon and errors, then the summary; the first time the file becomes REPORTED between the two. What the rows do not account for is not written: the file is held.
@@ -117,7 +139,9 @@ pub(super) async fn write_reports(site: &Site, issuer: &Issuer, no: FileNo, firs
         outbox.put(&name, &content)?;
         Ok(())
     })
-    .await
+    .await?;
+    // Ordered once all of it lies there, with the summary last; before the file is done, so that a crash between orders it again.
+    deliver(site, issuer, &record, &outbound.iter().collect::<Vec<_>>(), first_time).await
 }
 
 struct Reading {

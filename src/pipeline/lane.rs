@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::model::{FileNo, FileRecord, State};
 
 use super::Fatal;
+use super::origin::Origin;
 use super::patience::Trouble;
 use super::post::{self, Coming, Post, SharedInbox};
 use super::queue::Queue;
@@ -43,10 +44,11 @@ impl Lane {
     ) -> Result<(Post, Self), Fatal> {
         let inbox: SharedInbox = post::inbox(issuer, setup.looking)?;
         let (to_lane, pending): (UnboundedSender<Pending>, _) = unbounded_channel();
-        for (record, identity) in left_open {
-            let identity = serde_json::from_str(&identity)
-                .map_err(|_| Fatal(format!("the identity kept with file {} has an unknown form", record.no)))?;
-            post::with_inbox(&inbox, |inbox| inbox.claimed(&record.name, identity));
+        for (record, origin) in left_open {
+            let origin = Origin::kept_with(&record, &origin)?;
+            if let Origin::Directory(identity) = origin {
+                post::with_inbox(&inbox, |inbox| inbox.claimed(&record.name, identity));
+            }
             if record.state == State::Held {
                 // Nothing is done with it, but its original may still lie there, and is not another arrival.
                 continue;
@@ -57,7 +59,7 @@ impl Lane {
                 record,
                 setup: Arc::clone(setup),
                 issuer: Arc::clone(issuer),
-                identity,
+                origin,
                 last_word,
                 several_feeds: false,
                 resumed: true,

@@ -15,6 +15,7 @@ mod answer;
 mod dry_run;
 mod grounds;
 mod lane;
+mod origin;
 mod patience;
 mod post;
 mod proof;
@@ -22,6 +23,7 @@ mod queue;
 mod reply;
 mod retention;
 mod site;
+mod source;
 mod story;
 mod trail;
 mod troubles;
@@ -32,6 +34,7 @@ pub use lane::Lane;
 pub use post::{Post, Round};
 pub use retention::Retention;
 pub use site::{Batches, Current, Feed, Issuer, Looking, Progress, Setup, Site};
+pub use source::{After, Exchange, Source, SourceDoors};
 pub use troubles::Troubles;
 
 /// What ends the process: its disk cannot be believed any more, or the ledger contradicts itself where no single file is at fault.

@@ -9,22 +9,23 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use crate::faults;
-use crate::intake::{self, Candidate, Claim as Copied, FeedMatch, FeedRule, Identity, Inbox, Look, free_room};
+use crate::intake::{self, Candidate, Claim as Copied, FeedMatch, FeedRule, Inbox, Look, free_room};
 use crate::ledger::Claim;
 use crate::model::{FileRecord, State, hex};
 use crate::telemetry;
 
 use super::Fatal;
+use super::origin::Origin;
 use super::patience::{Trouble, blocking, patiently};
 use super::site::{Feed, Issuer, Looking, Progress, Setup, Site};
 use super::story::{Arrival, Pending};
 use super::troubles::Waited;
 
 /// Files in hand at a time, of all issuers together.
-const IN_HAND_MAX: u64 = 256;
+pub(super) const IN_HAND_MAX: u64 = 256;
 
 /// When to look again whether one of them is done.
-const IN_HAND_LOOK: Duration = Duration::from_millis(20);
+pub(super) const IN_HAND_LOOK: Duration = Duration::from_millis(20);
 
 /// An inbox that the post scans and the lane gives files back to.
 pub(super) type SharedInbox = Arc<Mutex<Inbox>>;
@@ -236,7 +237,7 @@ impl Post {
             feed: feed.map(|feed| feed.name.clone()),
             service: feed.map(|feed| feed.service.view.service),
             environment: feed.map(|feed| feed.environment),
-            identity: identity_text(&candidate.identity),
+            identity: Origin::Directory(candidate.identity).to_text(),
             remote: None,
             bytes: candidate.identity.size,
             at: site.clock.now(),
@@ -271,7 +272,7 @@ impl Post {
             record: FileRecord { sha256, bytes, state: State::Claimed, ..record },
             setup: Arc::clone(&self.setup),
             issuer: Arc::clone(issuer),
-            identity: candidate.identity,
+            origin: Origin::Directory(candidate.identity),
             last_word: candidate.last_word,
             several_feeds: candidate.feed == FeedMatch::Several,
             resumed: false,
@@ -310,16 +311,12 @@ fn rules(issuer: &Issuer, looking: Looking) -> intake::Options {
 }
 
 /// The stem that a name gives (`files.md` §2): one sealing suffix off its end, then one format suffix.
-fn stem(name: &str) -> &str {
+pub(super) fn stem(name: &str) -> &str {
     let cut = |name: &'_ str, suffixes: &[&str]| -> usize {
         suffixes.iter().find(|suffix| name.len() > suffix.len() && name.ends_with(*suffix)).map_or(0, |it| it.len())
     };
     let opened = &name[..name.len() - cut(name, &[".jwe", ".pgp", ".gpg", ".asc"])];
     &opened[..opened.len() - cut(opened, &[".csv", ".jsonl", ".json"])]
-}
-
-pub(super) fn identity_text(identity: &Identity) -> String {
-    serde_json::to_string(identity).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroizing;
@@ -20,6 +21,7 @@ use crate::services::reference::{AccountRanges, CardProducts};
 use crate::vault::IssuerKeys;
 
 use super::again::Doors;
+use super::source::{Source, SourceDoors};
 use super::troubles::Troubles;
 
 /// Everything that one daemon has in its hands.
@@ -44,6 +46,8 @@ pub struct Site {
     pub proofs: Arc<Semaphore>,
     /// Ways into the lanes, for files that an operator lets go on.
     pub doors: Doors,
+    /// Ways to the sources at work.
+    pub sources: SourceDoors,
     /// The word to stop.
     pub stop: Stop,
     /// What this process has done so far.
@@ -72,6 +76,10 @@ pub struct Setup {
     pub products_digest: Option<[u8; 32]>,
     /// How inbound directories are looked at.
     pub looking: Looking,
+    /// Partners' servers, in configuration order.
+    pub sources: Vec<Arc<Source>>,
+    /// Where times of day are times of day.
+    pub zone: TimeZone,
 }
 
 /// How inbound directories are looked at.

@@ -12,6 +12,7 @@ use crate::ledger::Refused;
 use crate::model::{Code, Ends, FileNo, FileRecord, Refusal, State};
 use crate::telemetry;
 
+use super::origin::Origin;
 use super::patience::{Trouble, blocking, patiently};
 use super::post::{SharedInbox, with_inbox};
 use super::proof::Proof;
@@ -49,9 +50,9 @@ impl Story {
 
     /// Takes a file as far as it goes in its lane. One on which this program panics is taken again, until it is set aside.
     pub(super) async fn take(&self, mut pending: Pending) -> Result<Next, Trouble> {
-        let Arrival { record, setup, issuer, identity, last_word, several_feeds, .. } = &pending.arrival;
+        let Arrival { record, setup, issuer, origin, last_word, several_feeds, .. } = &pending.arrival;
         let (no, name) = (record.no, record.name.clone());
-        let (setup, issuer, identity) = (Arc::clone(setup), Arc::clone(issuer), *identity);
+        let (setup, issuer, origin) = (Arc::clone(setup), Arc::clone(issuer), origin.clone());
         let (last_word, several_feeds) = (*last_word, *several_feeds);
         loop {
             match self.step(pending).await {
@@ -64,8 +65,8 @@ impl Story {
             patiently!(self.site, Ok(self.site.ledger.count_ends(&[no], true).await?))?;
             let record = patiently!(self.site, Ok(self.site.ledger.file(no).await?))?;
             telemetry::file_suspected(no, &name, record.ends);
-            let (setup, issuer) = (Arc::clone(&setup), Arc::clone(&issuer));
-            let arrival = Arrival { record, setup, issuer, identity, last_word, several_feeds, resumed: true };
+            let (setup, issuer, origin) = (Arc::clone(&setup), Arc::clone(&issuer), origin.clone());
+            let arrival = Arrival { record, setup, issuer, origin, last_word, several_feeds, resumed: true };
             pending = Pending::begin(&self.site, arrival);
         }
     }
@@ -187,13 +188,17 @@ impl Story {
         })?;
         self.unmark(no);
         // After the claim is gone: a scan may offer the original again at any moment now.
-        with_inbox(&self.inbox, |inbox| {
-            if ended_early {
-                inbox.ended_early(&arrival.record.name, &arrival.identity);
-            } else {
-                inbox.forget(&arrival.record.name, &arrival.identity);
-            }
-        });
+        let name = &arrival.record.name;
+        match &arrival.origin {
+            Origin::Directory(identity) => with_inbox(&self.inbox, |inbox| {
+                if ended_early {
+                    inbox.ended_early(name, identity);
+                } else {
+                    inbox.forget(name, identity);
+                }
+            }),
+            Origin::Source(remote) => self.site.sources.put_back(remote, name, ended_early),
+        }
         self.closed();
         Ok(Next::Closed)
     }

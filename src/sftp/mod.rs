@@ -126,3 +126,9 @@ pub enum Uploaded {
     /// It lay there already, with the same size and content: an earlier call had got so far.
     AlreadyThere,
 }
+
+/// Whether a text is a private key by its looks: what the library makes of it is seen at the first login.
+pub fn looks_like_a_key(text: &[u8]) -> bool {
+    let has = |part: &[u8]| text.windows(part.len()).any(|window| window == part);
+    text.trim_ascii_start().starts_with(b"-----BEGIN ") && has(b"PRIVATE KEY-----")
+}

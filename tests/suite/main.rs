@@ -40,6 +40,7 @@ mod same;
 mod seal;
 mod sftp_client;
 mod shell;
+mod sources;
 mod systemd;
 mod tenants;
 mod twice;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use crate::faults;
-use crate::intake::{self, Identity};
+use crate::intake;
 use crate::model::{FileNo, FileRecord, State, Unseal};
 use crate::open::Opened;
 use crate::parse::Proven;
 
 use super::super::answer;
 use super::super::grounds;
+use super::super::origin::Origin;
 use super::super::patience::{Trouble, blocking, patiently};
 use super::super::proof::{self, Proof, Rules};
 use super::super::site::{Feed, Issuer, Settings, Setup, Site};
@@ -25,7 +26,7 @@ pub(in crate::pipeline) struct Arrival {
     /// Its issuer in that setup.
     pub(in crate::pipeline) issuer: Arc<Issuer>,
     /// What tells the original again.
-    pub(in crate::pipeline) identity: Identity,
+    pub(in crate::pipeline) origin: Origin,
     /// If it ends early it is to be refused, not waited for.
     pub(in crate::pipeline) last_word: bool,
     /// More than one feed claims its name.

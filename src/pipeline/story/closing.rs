@@ -10,6 +10,7 @@ use crate::model::{Decision, FileNo, FileRecord, Outbound, State};
 use crate::telemetry;
 
 use super::super::answer;
+use super::super::origin::Origin;
 use super::super::patience::{Trouble, blocking, patiently};
 use super::super::post::with_inbox;
 use super::super::site::{Issuer, Progress};
@@ -49,7 +50,7 @@ impl Story {
             record,
             setup: Arc::clone(&arrival.setup),
             issuer: Arc::clone(&arrival.issuer),
-            identity: arrival.identity,
+            origin: arrival.origin.clone(),
             last_word: true,
             several_feeds: false,
             resumed: false,
@@ -61,8 +62,8 @@ impl Story {
     pub(super) async fn close_refused(&self, arrival: &Arrival) -> Result<Next, Trouble> {
         let (site, record) = (&self.site, &arrival.record);
         let contact = arrival.setup.contact.as_deref();
-        let ack = patiently!(self.site, answer::write_ack(site, &arrival.issuer, record, contact).await)?;
-        let batch = patiently!(self.site, answer::write_refused_batch(&arrival.issuer, record).await)?;
+        let ack = patiently!(self.site, answer::write_ack(site, &arrival.issuer, record, contact, true).await)?;
+        let batch = patiently!(self.site, answer::write_refused_batch(site, &arrival.issuer, record, true).await)?;
         if record.decision == Some(Decision::Duplicate) {
             self.deliver_first_again(arrival).await?;
         } else {
@@ -84,7 +85,7 @@ impl Story {
             if first.state != State::Done || self.results_purged(first.no).await? {
                 return Ok(());
             }
-            answer::write_ack(&self.site, &arrival.issuer, &first, arrival.setup.contact.as_deref()).await?;
+            answer::write_ack(&self.site, &arrival.issuer, &first, arrival.setup.contact.as_deref(), false).await?;
             match answer::write_reports(&self.site, &arrival.issuer, first.no, false).await {
                 // Retention was faster than the report.
                 Err(Trouble::Hold(_)) if self.results_purged(first.no).await? => Ok(()),
@@ -99,7 +100,15 @@ impl Story {
     }
 
     pub(super) async fn remove_original(&self, arrival: &Arrival) -> Result<(), Trouble> {
-        let (inbound, name, identity) = (arrival.issuer.inbound.clone(), arrival.record.name.clone(), arrival.identity);
+        let identity = match &arrival.origin {
+            // The source removes it in its own time, by what the ledger says of it.
+            Origin::Source(remote) => {
+                self.site.sources.wake(&remote.source);
+                return Ok(());
+            }
+            Origin::Directory(identity) => *identity,
+        };
+        let (inbound, name) = (arrival.issuer.inbound.clone(), arrival.record.name.clone());
         patiently!(self.site, {
             let (inbound, name) = (inbound.clone(), name.clone());
             blocking(move || Ok(intake::remove_original(&inbound, &name, &identity)?)).await

@@ -32,7 +32,7 @@ impl Story {
         if record.state == State::Accepted {
             patiently!(
                 self.site,
-                answer::write_ack(site, &arrival.issuer, record, arrival.setup.contact.as_deref()).await
+                answer::write_ack(site, &arrival.issuer, record, arrival.setup.contact.as_deref(), true).await
             )?;
         }
         faults::reach("acked", &record.name);
