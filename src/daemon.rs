@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::actions::Server;
 use crate::intake::{self, Hint};
 use crate::model::{FileRecord, State};
-use crate::pipeline::{Exchange, Fatal, Issuer, Lane, Post, Progress, Retention, Setup, Site};
+use crate::pipeline::{Exchange, Fatal, Issuer, Lane, Post, Progress, Retention, Setup, Site, Teller};
 use crate::telemetry;
 
 /// How often a batch run looks whether everything in hand is done.
@@ -72,6 +72,7 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
 
     let status = tokio::spawn(tell_status(Arc::clone(&site)));
     let retention = (!options.once).then(|| tokio::spawn(Retention::new(&site).run()));
+    let teller = (!options.once).then(|| tokio::spawn(Teller::new(&site).run()));
     let anchoring = tokio::spawn(anchors::say(Arc::clone(&site)));
     let mut left = Left::new();
     let mut fatal = None;
@@ -126,6 +127,12 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
         Retention::new(&site).round().await;
     }
     anchoring.abort();
+    match teller {
+        // Whoever was being told is told again after the next start.
+        Some(teller) => teller.abort(),
+        // The store is away: the next start tells.
+        None => drop(Teller::new(&site).round().await),
+    }
     if let Some(error) = fatal {
         return Err(error);
     }
@@ -249,6 +256,8 @@ async fn tidy_up(site: &Site) -> Result<LeftOpen, Fatal> {
     let mut keep: HashSet<String> = left_open.iter().map(|(record, _)| record.no.to_string()).collect();
     keep.insert(intake::LAST_WORDS.to_owned());
     intake::sweep_work(&site.work, &keep).map_err(|error| Fatal(error.to_string()))?;
+    let records: Vec<FileRecord> = left_open.iter().map(|(record, _)| record.clone()).collect();
+    site.agree_on_held_files(&records).await.map_err(|error| Fatal(error.to_string()))?;
     Ok(left_open)
 }
 

@@ -31,7 +31,10 @@ fn main() -> process::ExitCode {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn surroundings() -> Environment {
     Environment {
-        surroundings: Surroundings { credentials_dir: std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into) },
+        surroundings: Surroundings {
+            credentials_dir: std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into),
+            path: std::env::var_os("PATH"),
+        },
         log_filter: std::env::var("NIGHTDROP_LOG").ok(),
         #[cfg(feature = "faults")]
         fault: std::env::var("NIGHTDROP_FAULT").ok(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::model::{Code, Ends, FileNo, State, Tally, Timestamp};
+use crate::model::{Alarm, Code, Ends, FileNo, State, Tally, Timestamp};
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,6 +222,47 @@ pub fn deaf(why: &str) {
 /// A file waits for an operator.
 pub fn file_held(no: FileNo, name: &str, why: &str) {
     error!(event = "file_held", file = %no, name, why, "held: an operator must look");
+}
+
+/// An operator is called; said once while the alarm is open.
+pub fn alarm_raised(alarm: &Alarm) {
+    let (issuer, subject) = (alarm.issuer.as_deref(), &alarm.subject);
+    error!(
+        event = "alarm_raised",
+        kind = alarm.kind.as_str(),
+        issuer,
+        feed = subject.feed.as_deref(),
+        source = subject.source.as_deref(),
+        file = subject.file.as_deref(),
+        what = alarm.what,
+        next = alarm.next,
+        "alarm"
+    );
+}
+
+/// What an operator was called for is over.
+pub fn alarm_cleared(alarm: &Alarm, how: &str) {
+    let (issuer, subject) = (alarm.issuer.as_deref(), &alarm.subject);
+    info!(
+        event = "alarm_cleared",
+        kind = alarm.kind.as_str(),
+        issuer,
+        feed = subject.feed.as_deref(),
+        source = subject.source.as_deref(),
+        file = subject.file.as_deref(),
+        what = how,
+        "alarm is over"
+    );
+}
+
+/// The command that tells operators of alarms fails; said when it begins. It is tried again a few times.
+pub fn alarm_command_failed(why: &str) {
+    error!(event = "alarm_command_failed", why, "nobody is told of alarms but by this log");
+}
+
+/// It works again.
+pub fn alarm_command_recovered() {
+    info!(event = "alarm_command_recovered", "operators are told of alarms again");
 }
 
 /// Where the audit trail stands. Whoever keeps the log elsewhere can prove with it that the trail was not made anew.

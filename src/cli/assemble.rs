@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 use crate::config::{Config, Daemon, Surroundings};
 use crate::ledger::sqlite::{self, Notes};
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{SystemClock, hex};
-use crate::pipeline::{Current, Doors, Progress, Setup, Site, SourceDoors};
+use crate::model::{Clock, SystemClock, hex};
+use crate::pipeline::{Alarms, Current, Doors, Progress, Setup, Site, SourceDoors};
 use crate::register::{self, Stop};
 use crate::telemetry;
 use crate::vault::{IssuerKeys, KeyEncryptionKey, KeyPurpose, WrappedKey};
@@ -124,9 +124,11 @@ pub(super) async fn assemble(config: &Config, surroundings: &Surroundings) -> Re
         }
     };
     let daemon = &config.daemon;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(Arc::new(Site {
+        alarms: Alarms::new(&ledger, &clock, surroundings.path.clone()),
         ledger,
-        clock: Arc::new(SystemClock),
+        clock,
         entropy,
         setup: Current::new(setup),
         work: daemon.work.clone(),

@@ -22,6 +22,7 @@ fn all() -> Vec<(String, Value)> {
         ("configuration.schema.json".to_owned(), keys::schema()),
         ("ack.schema.json".to_owned(), titled(ack::schema(), "STEM.ack.json")),
         ("summary.schema.json".to_owned(), titled(summary::schema(), "STEM.summary.json")),
+        ("alarm.schema.json".to_owned(), titled(crate::pipeline::alarm_schema(), "What [alarm] command is told")),
         ("control-records.schema.json".to_owned(), control_records()),
     ];
     for service in services::BUILT {

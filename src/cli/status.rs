@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::actions::client::{Asked, ask_within};
 use crate::actions::{Action, Broken};
 use crate::ledger::sqlite;
-use crate::ledger::{Account, Ledger, Overview};
-use crate::model::State;
+use crate::ledger::{Account, AlarmBook as _, Ledger, Overview};
+use crate::model::{Alarm, State};
 
 use super::ExitCode;
 use super::account::{File, table};
@@ -29,9 +29,23 @@ struct Shown<'a> {
     /// Absent where no daemon of this configuration could be asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     waited_for: Option<&'a [Broken]>,
+    alarms: Vec<Called<'a>>,
     counts: Vec<Count<'a>>,
     feeds: Vec<Feed<'a>>,
     files: Vec<File<'a>>,
+}
+
+/// An open alarm.
+#[derive(Serialize)]
+struct Called<'a> {
+    kind: &'static str,
+    issuer: Option<&'a str>,
+    feed: Option<&'a str>,
+    source: Option<&'a str>,
+    file: Option<&'a str>,
+    what: &'a str,
+    next: &'a str,
+    since: String,
 }
 
 #[derive(Serialize)]
@@ -52,13 +66,14 @@ pub(super) fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let shown = read(config, async |store| {
         let running = sqlite::held_by_another(&store.path);
         let waited_for = if running { waited_for(&store.socket) } else { None };
+        let alarms = store.ledger.open_alarms().await?;
         let overview = store.ledger.overview(NEWEST).await?;
         if json {
-            serde_json::to_writer_pretty(&mut out, &shown(running, &store.path, waited_for.as_deref(), &overview))
-                .map_err(std::io::Error::from)?;
+            let shown = shown(running, &store.path, waited_for.as_deref(), &alarms, &overview);
+            serde_json::to_writer_pretty(&mut out, &shown).map_err(std::io::Error::from)?;
             writeln!(out)?;
         } else {
-            print(running, &store.path, waited_for.as_deref().unwrap_or_default(), &overview, &mut out)?;
+            print(running, &store.path, waited_for.as_deref().unwrap_or_default(), &alarms, &overview, &mut out)?;
         }
         Ok(ExitCode::Ok)
     });
@@ -73,11 +88,18 @@ fn waited_for(socket: &Path) -> Option<Vec<Broken>> {
     }
 }
 
-fn shown<'a>(running: bool, store: &Path, waited_for: Option<&'a [Broken]>, overview: &'a Overview) -> Shown<'a> {
+fn shown<'a>(
+    running: bool,
+    store: &Path,
+    waited_for: Option<&'a [Broken]>,
+    alarms: &'a [Alarm],
+    overview: &'a Overview,
+) -> Shown<'a> {
     Shown {
         running,
         store: store.display().to_string(),
         waited_for,
+        alarms: alarms.iter().map(Called::of).collect(),
         counts: overview
             .counts
             .iter()
@@ -92,10 +114,26 @@ fn shown<'a>(running: bool, store: &Path, waited_for: Option<&'a [Broken]>, over
     }
 }
 
+impl<'a> Called<'a> {
+    fn of(alarm: &'a Alarm) -> Self {
+        Self {
+            kind: alarm.kind.as_str(),
+            issuer: alarm.issuer.as_deref(),
+            feed: alarm.subject.feed.as_deref(),
+            source: alarm.subject.source.as_deref(),
+            file: alarm.subject.file.as_deref(),
+            what: &alarm.what,
+            next: &alarm.next,
+            since: alarm.raised_at.to_string(),
+        }
+    }
+}
+
 fn print(
     running: bool,
     store: &Path,
     waited_for: &[Broken],
+    alarms: &[Alarm],
     overview: &Overview,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
@@ -103,6 +141,9 @@ fn print(
     writeln!(out, "daemon: {daemon}    store: {}", store.display())?;
     for Broken { part, why } in waited_for {
         writeln!(out, "waiting for the {part}: {why}")?;
+    }
+    for Alarm { kind, what, next, raised_at, .. } in alarms {
+        writeln!(out, "alarm {} since {raised_at}: {what}; {next}", kind.as_str())?;
     }
     let counts: Vec<String> = overview
         .counts

@@ -29,6 +29,8 @@ pub struct Config {
     pub key_encryption_key: SecretSource,
     /// `[reference]`.
     pub reference: Reference,
+    /// `[alarm] command`: a program and its arguments.
+    pub alarm_command: Option<Vec<String>>,
     /// `[telemetry] log`.
     pub log: LogFormat,
     /// `[[issuer]]`, at least one, in the order of the file.

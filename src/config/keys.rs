@@ -65,6 +65,7 @@ const KEYS: &[(&str, Kind, bool)] = &[
     ("vault.key_encryption_key", SecretOrCommand, true),
     ("reference.account_ranges", Path, true),
     ("reference.card_products", Path, false),
+    ("alarm.command", Texts, false),
     ("telemetry.log", Word(&["json", "text"]), false),
     ("issuer.id", Text, true),
     ("issuer.inbound", Path, false),

@@ -20,6 +20,7 @@ mod source;
 mod tests;
 mod written;
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,8 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 pub struct Surroundings {
     /// Where systemd put the credentials (`$CREDENTIALS_DIRECTORY`).
     pub credentials_dir: Option<PathBuf>,
+    /// Where programs are found (`$PATH`): all that the command for alarms has in its environment.
+    pub path: Option<OsString>,
 }
 
 impl Config {

@@ -192,7 +192,7 @@ mod tests {
     fn reads_files_and_credentials_as_they_are_and_trims_what_commands_print() {
         let here = tempfile::tempdir().unwrap();
         fs::write(here.path().join("kek"), b" bytes\n").unwrap();
-        let with = Surroundings { credentials_dir: Some(here.path().to_owned()) };
+        let with = Surroundings { credentials_dir: Some(here.path().to_owned()), path: None };
         let file = SecretSource::File(here.path().join("kek"));
         assert_eq!(*file.read(&Surroundings::default()).unwrap(), b" bytes\n");
         let credential = SecretSource::Credential("kek".into());

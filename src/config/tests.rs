@@ -99,6 +99,7 @@ fn what_is_not_written_is_as_documented() {
         store: Store { path: at("nightdrop.db"), cache_bytes: 64 << 20 },
         key_encryption_key: SecretSource::Credential("kek".into()),
         reference: Reference { account_ranges: at("ranges.csv"), card_products: None },
+        alarm_command: None,
         log: LogFormat::Text,
         issuers: vec![issuer],
         feeds: vec![feed],
@@ -131,7 +132,7 @@ fn the_example_is_right_and_shows_the_defaults_and_every_key() {
             line.starts_with(&format!("{key} = ")) || line == format!("[{key}]") || line == format!("[[{key}]]")
         })
     };
-    for key in asked.iter().flat_map(|it| it.known()).chain(["card_products", "cache", "log"]) {
+    for key in asked.iter().flat_map(|it| it.known()).chain(["card_products", "cache", "command", "log"]) {
         assert!(stands(key), "{key}");
     }
 }
@@ -139,7 +140,7 @@ fn the_example_is_right_and_shows_the_defaults_and_every_key() {
 #[test]
 fn what_is_written_is_taken() {
     let text = LEAST
-        .replace("[store]\n", "[daemon]\nwork = \"/var/w\"\nsettle = \"250ms\"\nstalled = \"0s\"\n[limits]\nline_bytes = 4096\ngrowth = 3\n[telemetry]\nlog = \"json\"\n[retention]\narchive = \"1d\"\nquarantine = \"36h\"\noutbound = \"2m\"\nresults = \"3s\"\n[store]\ncache = \"256MiB\"\n")
+        .replace("[store]\n", "[daemon]\nwork = \"/var/w\"\nsettle = \"250ms\"\nstalled = \"0s\"\n[limits]\nline_bytes = 4096\ngrowth = 3\n[telemetry]\nlog = \"json\"\n[alarm]\ncommand = [\"page\", \"--json\"]\n[retention]\narchive = \"1d\"\nquarantine = \"36h\"\noutbound = \"2m\"\nresults = \"3s\"\n[store]\ncache = \"256MiB\"\n")
         .replace("sqlite:nightdrop.db", "sqlite:///var/lib/../n.db")
         .replace("{ credential = \"kek\" }", "{ command = [\"kms\", \"get\"] }")
         .replace("id = \"ACME\"", "id = \"ACME\"\ninbound = \"in/./x/../acme\"\ncurrencies = [\"eur\", \"USD\"]\nreply_key = { credential = \"r\" }")
@@ -149,6 +150,7 @@ fn what_is_written_is_taken() {
     assert_eq!((config.daemon.settle, config.daemon.stalled), (Duration::from_millis(250), Duration::ZERO));
     assert_eq!((config.limits.line_bytes_max, config.limits.growth_max), (4096, 3));
     assert_eq!(config.log, LogFormat::Json);
+    assert_eq!(config.alarm_command.as_deref().unwrap(), ["page", "--json"]);
     let Retention { archive, quarantine, outbound, results } = config.retention;
     assert_eq!([archive, quarantine, outbound, results].map(|it| it.as_secs()), [86_400, 129_600, 120, 3]);
     assert_eq!(config.store, Store { path: "/var/n.db".into(), cache_bytes: 256 << 20 });
@@ -526,7 +528,7 @@ fn check_reads_every_key_and_says_which_fail() {
     let write = |name: &str, content: &str| fs::write(here.path().join(name), content).unwrap();
     let files = [("kek", "kek"), ("reply.jwk", "public"), ("a.jwk", "private"), ("b", "private")];
     let files = files.into_iter().chain([("ranges.csv", "ranges"), ("products.csv", "products")]);
-    let with = Surroundings { credentials_dir: Some(here.path().to_owned()) };
+    let with = Surroundings { credentials_dir: Some(here.path().to_owned()), path: None };
     files.clone().for_each(|(name, _)| write(name, "other"));
     let wrong = check::check(&config, &with, &judges).problems;
     assert_eq!(keys(&wrong), expected);

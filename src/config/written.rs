@@ -30,6 +30,7 @@ pub(super) struct Written<'d> {
     pub(super) vault_section: Section<'d>,
     pub(super) account_ranges: Option<PathBuf>,
     pub(super) card_products: Option<PathBuf>,
+    pub(super) alarm_command: Option<Vec<String>>,
     pub(super) log: LogFormat,
     pub(super) issuers: Vec<WrittenIssuer<'d>>,
     pub(super) feeds: Vec<WrittenFeed<'d>>,
@@ -100,6 +101,9 @@ pub(super) fn read<'d>(root: Section<'d>, purpose: Purpose) -> Written<'d> {
     let account_ranges = reference.required("account_ranges", Value::path);
     let card_products = reference.optional("card_products", Value::path);
     reference.refuse_unknown();
+    let alarm = root.section("alarm");
+    let alarm_command = alarm.optional("command", |it| it.list(|it| it.text().map(str::to_owned)));
+    alarm.refuse_unknown();
     let telemetry = root.section("telemetry");
     let log = telemetry
         .or("log", LogFormat::Text, |it| it.word(&[("json", LogFormat::Json), ("text", LogFormat::Text)], &[]));
@@ -123,6 +127,7 @@ pub(super) fn read<'d>(root: Section<'d>, purpose: Purpose) -> Written<'d> {
         vault_section,
         account_ranges,
         card_products,
+        alarm_command,
         log,
         issuers,
         feeds,

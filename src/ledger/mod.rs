@@ -4,6 +4,7 @@
 //! transaction or one read. A method that fails has changed nothing, and may be called again: that is how the pipeline waits for a
 //! broken world. The audit trail is written with what it tells of, or neither is. This module must never hold a card number in clear; PANs reach it sealed.
 
+mod alarms;
 mod contract;
 mod error;
 mod partner;
@@ -12,6 +13,7 @@ pub mod sqlite;
 mod suite;
 mod trail;
 
+pub use alarms::{AlarmBook, Untold};
 pub use contract::{
     Account, Candidate, Claim, Decided, Group, Ledger, Outlived, Overview, Purged, ReferenceKind, Refused, Reopen,
     Selection, SequenceRule, Standing, batch_sequence,

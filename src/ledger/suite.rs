@@ -14,9 +14,11 @@ use super::{
     SequenceRule,
 };
 
+mod alarms;
 mod partner;
 mod retention;
 
+pub(super) use alarms::an_alarm_is_open_once_and_told_once_each_way;
 pub(super) use partner::{
     a_file_on_a_server_is_taken_once_until_it_is_gone, the_journal_keeps_order_and_repeats_nothing_unasked,
 };

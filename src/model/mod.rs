@@ -1,5 +1,6 @@
 //! The words every part shares: files, records, codes, outcomes, limits, clocks. Imports nothing of nightdrop.
 
+pub mod alarm;
 pub mod answer;
 pub mod clock;
 pub mod code;
@@ -19,6 +20,7 @@ pub mod retry;
 pub mod service;
 pub mod unseal;
 
+pub use alarm::{Alarm, AlarmKind, Subject};
 pub use answer::{AnswerFile, Answers};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use code::Code;

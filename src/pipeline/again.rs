@@ -113,6 +113,7 @@ impl Site {
         let record = self.ledger.file(record.no).await?;
         let identity_text = self.ledger.identity(record.no).await?;
         telemetry::file_taken_again(record.no, &record.name, record.state);
+        self.alarms.file_taken_again(&record).await?;
         if matches!(again, Again::Decide { .. }) {
             let (id, place) = (record.no.to_string(), self.quarantine.clone());
             let (day, name) = (record.received_at.day(), record.name.clone());

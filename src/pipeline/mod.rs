@@ -11,6 +11,7 @@
 //! and calls a person.
 
 mod again;
+mod alarms;
 mod answer;
 mod dry_run;
 mod grounds;
@@ -29,6 +30,7 @@ mod trail;
 mod troubles;
 
 pub use again::{Again, AgainError, Doors};
+pub use alarms::{Alarms, Teller, schema as alarm_schema};
 pub use dry_run::{CannotForesee, DryRun, Excerpt, Finding, Findings, Foreseen, Level};
 pub use lane::Lane;
 pub use post::{Post, Round};

@@ -21,6 +21,7 @@ use crate::services::reference::{AccountRanges, CardProducts};
 use crate::vault::IssuerKeys;
 
 use super::again::Doors;
+use super::alarms::Alarms;
 use super::source::{Source, SourceDoors};
 use super::troubles::Troubles;
 
@@ -48,6 +49,8 @@ pub struct Site {
     pub doors: Doors,
     /// Ways to the sources at work.
     pub sources: SourceDoors,
+    /// What operators are called for.
+    pub alarms: Alarms,
     /// The word to stop.
     pub stop: Stop,
     /// What this process has done so far.
@@ -80,6 +83,8 @@ pub struct Setup {
     pub sources: Vec<Arc<Source>>,
     /// Where times of day are times of day.
     pub zone: TimeZone,
+    /// What tells operators of alarms, if anything does.
+    pub alarm_command: Option<Vec<String>>,
 }
 
 /// How inbound directories are looked at.

@@ -92,6 +92,8 @@ impl Story {
                 duplicate_of: None,
                 at: self.site.clock.now(),
             };
+            // Before the refusal: a process that ends in between refuses it again.
+            patiently!(self.site, Ok(self.site.alarms.file_poisoned(&arrival.record).await?))?;
             return self.refuse(arrival, refused, None).await;
         }
         self.hold(*no, name, &format!("it {times}, without getting on; `nightdrop retry` lets it go on")).await
@@ -169,6 +171,10 @@ impl Story {
         patiently!(self.site, Ok(self.site.ledger.hold(no, why, self.site.clock.now()).await?))?;
         self.unmark(no);
         telemetry::file_held(no, name, why);
+        patiently!(self.site, {
+            let record = self.site.ledger.file(no).await?;
+            Ok(self.site.alarms.file_held(&record, why).await?)
+        })?;
         Progress::add(&self.site.progress.files_held, 1);
         self.closed();
         Ok(Next::Closed)

@@ -7,6 +7,7 @@
 
 mod actions;
 mod after;
+mod alarms;
 mod audit;
 mod broken;
 mod card_contracts;

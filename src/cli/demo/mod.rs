@@ -38,7 +38,7 @@ pub(super) fn demo(records: u64, dir: Option<&Path>, log_filter: Option<&str>) -
     // The table at the end says what happened; the log would say it twice.
     telemetry::start(LogFormat::Text, log_filter.or(Some("error")));
     super::runtime()?.block_on(async {
-        let surroundings = Surroundings { credentials_dir: None };
+        let surroundings = Surroundings { credentials_dir: None, path: None };
         let site = match assemble(&config, &surroundings).await {
             Ok(site) => site,
             Err(Unfit { words, .. }) => bail!(words.join("\n")),

@@ -5,6 +5,7 @@
 //! whatever was not committed.
 
 mod actions;
+mod alarms;
 mod audit;
 mod backup;
 mod card_contracts;

@@ -45,6 +45,7 @@ runs!(
     a_clock_that_jumps_moves_retention_by_a_step,
     a_file_on_a_server_is_taken_once_until_it_is_gone,
     the_journal_keeps_order_and_repeats_nothing_unasked,
+    an_alarm_is_open_once_and_told_once_each_way,
 );
 
 #[tokio::test]
