@@ -171,6 +171,7 @@ impl Crew {
         for file in left_open {
             by_issuer.entry(file.0.issuer.clone()).or_default().push(file);
         }
+        let mut begun = Vec::new();
         for issuer in &setup.issuers {
             if self.at_work.contains_key(&issuer.id) {
                 continue;
@@ -182,12 +183,16 @@ impl Crew {
                 telemetry::not_watched(&directory.directory, &directory.source.to_string());
             }
             self.at_work.insert(issuer.id.clone(), 2);
-            let (site, options, id) = (Arc::clone(&self.site), self.options.clone(), issuer.id.clone());
-            self.tasks.spawn(async move { (Whose::Issuer(id), watch(site, post, hint, options).await) });
-            let id = issuer.id.clone();
+            begun.push((issuer.id.clone(), post, lane, hint));
+        }
+        // While the lanes are sure to be open: a batch run's may end as soon as its post has found nothing.
+        self.begin_sources(setup)?;
+        for (id, post, lane, hint) in begun {
+            let (site, options, whose) = (Arc::clone(&self.site), self.options.clone(), id.clone());
+            self.tasks.spawn(async move { (Whose::Issuer(whose), watch(site, post, hint, options).await) });
             self.tasks.spawn(async move { (Whose::Issuer(id), lane.run().await.map(|()| Left::new())) });
         }
-        self.begin_sources(setup)
+        Ok(())
     }
 
     /// Begins every source that is not at work and whose issuer is.
@@ -196,7 +201,11 @@ impl Crew {
             if !self.at_work.contains_key(&source.issuer) || !self.sources.insert(source.name.clone()) {
                 continue;
             }
-            let exchange = Exchange::open(&self.site, setup, source)?;
+            let Some(exchange) = Exchange::open(&self.site, setup, source)? else {
+                // Its issuer is on its way out; it begins with the issuer when that comes back.
+                self.sources.remove(&source.name);
+                continue;
+            };
             let (name, once) = (source.name.clone(), self.options.once);
             self.tasks.spawn(async move { (Whose::Source(name), exchange.run(once).await) });
         }

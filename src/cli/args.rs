@@ -349,6 +349,10 @@ pub(super) enum ConfigCommand {
         /// The configuration
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Also log in to partners' servers, list and write there, open the store, open a test file with each key, write and rename in
+        /// each directory
+        #[arg(long)]
+        live: bool,
         /// As JSON
         #[arg(long)]
         json: bool,

@@ -14,6 +14,7 @@ use crate::sftp;
 use crate::vault::KeyEncryptionKey;
 
 use super::ExitCode;
+use super::live::Tried;
 use super::reading::Out;
 
 /// What a file is not that should be a key for a partner's server.
@@ -24,16 +25,20 @@ struct Shown<'a> {
     ok: bool,
     problems: &'a [String],
     warnings: &'a [String],
+    /// Absent unless it was tried, and what is written is right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<&'a [Tried]>,
 }
 
 /// Reads the configuration and all it names.
-pub(super) fn check(file: &Path, json: bool, surroundings: &Surroundings) -> ExitCode {
-    let found = match Config::load(file) {
+pub(super) fn check(file: &Path, live: bool, json: bool, surroundings: &Surroundings) -> anyhow::Result<ExitCode> {
+    let loaded = Config::load(file);
+    let found = match &loaded {
         Err(problems) => {
             Findings { problems: problems.iter().map(ToString::to_string).collect(), warnings: Vec::new() }
         }
         Ok(config) => check::check(
-            &config,
+            config,
             surroundings,
             &Judges {
                 kek: &|bytes| KeyEncryptionKey::from_hex(bytes).map(drop).map_err(|error| error.to_string()),
@@ -49,9 +54,16 @@ pub(super) fn check(file: &Path, json: bool, surroundings: &Surroundings) -> Exi
             },
         ),
     };
-    let ok = found.problems.is_empty();
+    let mut ok = found.problems.is_empty();
+    let tried = match &loaded {
+        // What is wrong in itself need not be tried.
+        Ok(config) if live && ok => Some(super::live::all(config, surroundings)?),
+        _ => None,
+    };
+    let failed = tried.iter().flatten().filter(|it| !it.ok()).count();
+    ok &= failed == 0;
     if json {
-        let shown = Shown { ok, problems: &found.problems, warnings: &found.warnings };
+        let shown = Shown { ok, problems: &found.problems, warnings: &found.warnings, live: tried.as_deref() };
         // Strings and a flag always make JSON.
         println!("{}", serde_json::to_string_pretty(&shown).unwrap_or_default());
     } else {
@@ -61,13 +73,25 @@ pub(super) fn check(file: &Path, json: bool, surroundings: &Surroundings) -> Exi
         for warning in &found.warnings {
             eprintln!("{}: warning: {warning}", file.display());
         }
+        for it in tried.iter().flatten() {
+            if it.ok() {
+                println!("{}", it.line());
+            } else {
+                eprintln!("{}: {}", file.display(), it.line());
+            }
+        }
         if ok {
             println!("{} is right", file.display());
         } else {
-            eprintln!("nightdrop: {} to mend", found.problems.len());
+            eprintln!("nightdrop: {} to mend", found.problems.len() + failed);
         }
     }
-    if ok { ExitCode::Ok } else { ExitCode::Usage }
+    // What is written is right and the world is not: that is no mistake of the configuration.
+    Ok(match (ok, found.problems.is_empty()) {
+        (true, _) => ExitCode::Ok,
+        (false, true) => ExitCode::Failure,
+        (false, false) => ExitCode::Usage,
+    })
 }
 
 /// Prints the example.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::actions::Called;
-use crate::ledger::{Account, AuditRow, Ledger, Selection};
+use crate::ledger::{Account, AuditRow, Delivery, Ledger, Selection};
 use crate::model::{Decision, FileNo, State, Timestamp};
 
 use super::ExitCode;
@@ -123,7 +123,35 @@ async fn pages(
 struct Shown<'a> {
     #[serde(flatten)]
     file: File<'a>,
+    /// The source that it was fetched from; null for one that lay in a directory.
+    source: Option<&'a str>,
+    deliveries: Vec<Delivered<'a>>,
     trail: Vec<serde_json::Value>,
+}
+
+/// What the delivery journal says of an answer.
+#[derive(Serialize)]
+struct Delivered<'a> {
+    source: &'a str,
+    name: &'a str,
+    sha256: &'a str,
+    ordered_at: String,
+    delivered_at: Option<String>,
+    failed: Option<&'a str>,
+}
+
+impl<'a> Delivered<'a> {
+    fn of(delivery: &'a Delivery) -> Self {
+        let Delivery { source, name, sha256, ordered_at, delivered_at, failed, .. } = delivery;
+        Self {
+            source,
+            name,
+            sha256,
+            ordered_at: ordered_at.to_string(),
+            delivered_at: delivered_at.map(|at| at.to_string()),
+            failed: failed.as_deref(),
+        }
+    }
 }
 
 pub(super) fn show(config: &Path, called: Called<'_>, json: bool) -> anyhow::Result<ExitCode> {
@@ -138,18 +166,35 @@ pub(super) fn show(config: &Path, called: Called<'_>, json: bool) -> anyhow::Res
         };
         let account = store.ledger.account(record.no).await?;
         let trail = store.ledger.audit_of(record.no).await?;
+        let deliveries = store.ledger.deliveries_of(record.no).await?;
         if json {
             let trail = trail.iter().map(audit::shown).collect();
-            let shown = Shown { file: File::of(&account), trail };
+            let source = account.record.source.as_deref();
+            let deliveries = deliveries.iter().map(Delivered::of).collect();
+            let shown = Shown { file: File::of(&account), source, deliveries, trail };
             serde_json::to_writer_pretty(&mut out, &shown).map_err(std::io::Error::from)?;
             writeln!(out)?;
         } else {
             print(&account, &mut out)?;
+            journal(&deliveries, &mut out)?;
             timeline(&trail, &mut out)?;
         }
         Ok(ExitCode::Ok)
     });
     out.end(shown.map(|done| done.unwrap_or_else(|code| code)))
+}
+
+/// What went out to partners' servers, and what is still to go.
+fn journal(deliveries: &[Delivery], out: &mut impl Write) -> anyhow::Result<()> {
+    for Delivery { source, name, delivered_at, failed, .. } in deliveries {
+        let how = match (delivered_at, failed) {
+            (Some(at), _) => format!("delivered {at}"),
+            (None, Some(why)) => format!("still to be delivered: {why}"),
+            (None, None) => "still to be delivered".to_owned(),
+        };
+        writeln!(out, "{:<12}  {name} to {source}: {how}", "delivery")?;
+    }
+    Ok(())
 }
 
 /// What was done with the file, when and by whom.
@@ -193,6 +238,7 @@ fn print(account: &Account, out: &mut impl Write) -> anyhow::Result<()> {
             format!("{}{key}", envelope.as_str())
         }),
     )?;
+    say("source", &text(record.source.as_deref()))?;
     say("bytes", &record.bytes.to_string())?;
     say("sha256", &text(record.sha256.as_deref()))?;
     say("received", &record.received_at.to_string())?;

@@ -11,6 +11,7 @@ mod demo;
 mod explain;
 mod files;
 mod keys;
+mod live;
 mod packaging;
 mod progress;
 mod reading;
@@ -141,7 +142,9 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
                 ExitCode::Ok
             })
         }
-        Command::Config(ConfigCommand::Check { config, json }) => Ok(config::check(&config, json, surroundings)),
+        Command::Config(ConfigCommand::Check { config, live, json }) => {
+            config::check(&config, live, json, surroundings)
+        }
         Command::Config(ConfigCommand::Schema { out }) => schemas::schemas(out.as_deref()),
         Command::Config(ConfigCommand::Explain { key, json }) => config::explain(key.as_deref(), json),
         Command::Config(ConfigCommand::Example) => Ok(config::example()),

@@ -66,18 +66,16 @@ struct Round {
 }
 
 impl Exchange {
-    /// A source of an issuer at work, whose lane is open. Nothing is sent to it before it runs.
-    pub fn open(site: &Arc<Site>, setup: &Arc<Setup>, source: &Arc<Source>) -> Result<Self, Fatal> {
-        let issuer = setup.issuer(&source.issuer).map(Arc::clone);
-        let issuer = issuer.ok_or_else(|| Fatal(format!("the issuer {} of a source is gone", source.issuer)))?;
-        let lane = site.doors.lane(&issuer.id);
-        let lane = lane.ok_or_else(|| Fatal(format!("the issuer {} of a source has no lane", issuer.id)))?;
+    /// A source of an issuer at work; `None` where its lane is not open. Nothing is sent to it before it runs.
+    pub fn open(site: &Arc<Site>, setup: &Arc<Setup>, source: &Arc<Source>) -> Result<Option<Self>, Fatal> {
+        let Some(issuer) = setup.issuer(&source.issuer).map(Arc::clone) else { return Ok(None) };
+        let Some(lane) = site.doors.lane(&issuer.id) else { return Ok(None) };
         let looking = setup.looking;
         let inbox = RemoteInbox::new(rules(&issuer), looking.settle, looking.stalled)
             .map_err(|error| Fatal(error.to_string()))?;
         let door = Arc::new(Door { inbox: Mutex::new(inbox), bell: Notify::new() });
         site.sources.open(&source.name, &door);
-        Ok(Self {
+        Ok(Some(Self {
             client: client(site, source)?,
             health: Health::new(source, site),
             site: Arc::clone(site),
@@ -86,7 +84,7 @@ impl Exchange {
             issuer,
             door,
             lane,
-        })
+        }))
     }
 
     /// Exchanges files until the word to stop is said, the source is gone from the configuration or, as a batch, until what waits is

@@ -1,6 +1,7 @@
 //! Partners' servers, with a real OpenSSH server: files are fetched, processed and answered there.
 
 mod basic;
+mod seen;
 
 use std::fs;
 use std::path::PathBuf;
