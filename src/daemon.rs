@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::actions::Server;
 use crate::intake::{self, Hint};
 use crate::model::{FileRecord, State};
-use crate::pipeline::{Exchange, Fatal, Issuer, Lane, Post, Progress, Retention, Setup, Site, Teller};
+use crate::pipeline::{Exchange, Fatal, Issuer, Lane, Nights, Post, Progress, Retention, Setup, Site, Teller};
 use crate::telemetry;
 
 /// How often a batch run looks whether everything in hand is done.
@@ -72,6 +72,7 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
 
     let status = tokio::spawn(tell_status(Arc::clone(&site)));
     let retention = (!options.once).then(|| tokio::spawn(Retention::new(&site).run()));
+    let nights = (!options.once).then(|| tokio::spawn(Nights::new(&site).run()));
     let teller = (!options.once).then(|| tokio::spawn(Teller::new(&site).run()));
     let anchoring = tokio::spawn(anchors::say(Arc::clone(&site)));
     let mut left = Left::new();
@@ -127,6 +128,12 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
         Retention::new(&site).round().await;
     }
     anchoring.abort();
+    match nights {
+        Some(nights) => nights.abort(),
+        // After what waited was taken: a batch run misses nothing that it has just accepted. A store that is away says so
+        // elsewhere.
+        None => drop(Nights::new(&site).round().await),
+    }
     match teller {
         // Whoever was being told is told again after the next start.
         Some(teller) => teller.abort(),

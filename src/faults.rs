@@ -1,10 +1,10 @@
-//! Named crash points, for tests alone: compiled in under the feature `faults`, nothing at all without it.
+//! Named crash points, and a wall clock that can be moved, for tests alone: compiled in under the feature `faults`, nothing at all without it.
 //!
 //! A plan names a point, what happens there, at which visit and, where it matters, for which file: `POINT:ACTION[:NTH[:PART]]`,
 //! as in `proved:abort`, `committed:kill:3`, `opened:abort:1:CULPRIT`. Must never be built into what users run.
 
 #[cfg(feature = "faults")]
-pub use armed::{arm, reach};
+pub use armed::{arm, moved_by, reach};
 
 /// Passes by: the feature `faults` is not compiled in.
 #[cfg(not(feature = "faults"))]
@@ -25,8 +25,20 @@ mod armed {
 
     static PLAN: OnceLock<Plan> = OnceLock::new();
 
-    /// Takes the plan of this process; a second one changes nothing.
-    pub fn arm(plan: Option<&str>) {
+    /// Where it is written by how many milliseconds the wall clock is moved.
+    static HANDS: OnceLock<std::path::PathBuf> = OnceLock::new();
+
+    /// By how many milliseconds a test has moved the wall clock.
+    pub fn moved_by() -> i64 {
+        let written = HANDS.get().and_then(|hands| std::fs::read_to_string(hands).ok());
+        written.and_then(|by| by.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// Takes the plan of this process, and the file that moves its clock; a second one changes nothing.
+    pub fn arm(plan: Option<&str>, hands: Option<std::path::PathBuf>) {
+        if let Some(hands) = hands {
+            let _ = HANDS.set(hands);
+        }
         let Some(plan) = plan else { return };
         let mut parts = plan.splitn(4, ':').map(str::to_owned);
         let (Some(point), Some(action)) = (parts.next(), parts.next()) else { return };

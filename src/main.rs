@@ -24,7 +24,7 @@ fn main() -> process::ExitCode {
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     let environment = surroundings();
     #[cfg(feature = "faults")]
-    nightdrop::faults::arm(environment.fault.as_deref());
+    nightdrop::faults::arm(environment.fault.as_deref(), environment.hands.clone());
     process::ExitCode::from(cli::main(std::env::args_os(), &environment) as u8)
 }
 
@@ -38,5 +38,7 @@ fn surroundings() -> Environment {
         log_filter: std::env::var("NIGHTDROP_LOG").ok(),
         #[cfg(feature = "faults")]
         fault: std::env::var("NIGHTDROP_FAULT").ok(),
+        #[cfg(feature = "faults")]
+        hands: std::env::var_os("NIGHTDROP_HANDS").map(Into::into),
     }
 }

@@ -83,6 +83,7 @@ const MAY_IMPORT: &[(&str, &[&[&str]])] = &[
                 "daemon",
                 "console",
                 "telemetry",
+                "faults",
             ],
         ],
     ),

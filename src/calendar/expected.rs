@@ -78,6 +78,12 @@ impl Expected {
             .collect()
     }
 
+    /// The first end of a window after an instant.
+    pub fn next_end(&self, after: Timestamp, calendar: &Calendar) -> Option<Timestamp> {
+        let day = calendar.zone.to_datetime(after).date().yesterday().ok()?;
+        days_from(day, 1).filter_map(|day| self.window(day, calendar)).map(|window| window.by).find(|by| *by > after)
+    }
+
     /// When the window that ends on a day begins.
     fn begins(&self, day: Date, calendar: &Calendar) -> Option<Timestamp> {
         if !self.days.contains(day.weekday()) || calendar.holidays.contains(&day) {

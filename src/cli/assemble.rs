@@ -4,19 +4,20 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::config::{Config, Daemon, Surroundings};
 use crate::ledger::sqlite::{self, Notes};
 use crate::ledger::{Ledger, LedgerError};
-use crate::model::{Clock, SystemClock, hex};
+use crate::model::hex;
 use crate::pipeline::{Alarms, Current, Doors, Progress, Setup, Site, SourceDoors};
 use crate::register::{self, Stop};
 use crate::telemetry;
 use crate::vault::{IssuerKeys, KeyEncryptionKey, KeyPurpose, WrappedKey};
 
 use super::ExitCode;
+use super::clock::clock;
 use super::setup::{IssuersKeys, Reference, setup};
 use super::trail;
 
@@ -124,9 +125,10 @@ pub(super) async fn assemble(config: &Config, surroundings: &Surroundings) -> Re
         }
     };
     let daemon = &config.daemon;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock = clock();
     Ok(Arc::new(Site {
         alarms: Alarms::new(&ledger, &clock, surroundings.path.clone()),
+        accepted: Notify::new(),
         ledger,
         clock,
         entropy,

@@ -6,8 +6,10 @@ mod args;
 mod assemble;
 mod audit;
 mod check;
+mod clock;
 mod config;
 mod demo;
+mod expected;
 mod explain;
 mod files;
 mod keys;
@@ -66,6 +68,9 @@ pub struct Environment {
     /// `NIGHTDROP_FAULT`: where a test ends this process.
     #[cfg(feature = "faults")]
     pub fault: Option<String>,
+    /// The file that moves its clock.
+    #[cfg(feature = "faults")]
+    pub hands: Option<std::path::PathBuf>,
 }
 
 /// Runs the command that the arguments name.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use crate::actions::{self, Called, Found};
+use crate::config::Config;
 use crate::ledger::sqlite::{self, SqliteLedger};
 use crate::ledger::{Ledger, LedgerError};
 use crate::model::FileRecord;
@@ -20,6 +21,7 @@ const EARLIER_MAX: usize = 5;
 pub(super) struct Reading {
     pub(super) ledger: SqliteLedger,
     pub(super) path: PathBuf,
+    pub(super) config: Config,
     /// Where a daemon of this configuration can be asked.
     pub(super) socket: PathBuf,
 }
@@ -33,13 +35,13 @@ pub(super) fn read<T>(
         Ok(config) => config,
         Err(code) => return Ok(Err(code)),
     };
-    let (path, socket) = (config.store.path, config.daemon.socket);
+    let (path, socket) = (config.store.path.clone(), config.daemon.socket.clone());
     if !path.exists() {
         return Err(anyhow!("there is no store at {} yet; `nightdrop run` makes it", path.display()));
     }
     super::runtime()?.block_on(async {
         let ledger = sqlite::open_read_only(&path).await?;
-        work(&Reading { ledger, path, socket }).await.map(Ok)
+        work(&Reading { ledger, path, config, socket }).await.map(Ok)
     })
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use crate::config::{self, Config, Surroundings};
@@ -101,7 +100,7 @@ pub(super) fn setup(
         ranges: Arc::clone(&reference.ranges),
         retention: config.retention,
         sources: config.sources.iter().map(|it| source(it, surroundings).map(Arc::new)).collect::<Result<_, _>>()?,
-        zone: TimeZone::UTC,
+        calendar: config.calendar.clone(),
         alarm_command: config.alarm_command.clone(),
         looking: Looking { settle: daemon.settle, stalled: daemon.stalled, scan: daemon.scan },
     })
@@ -226,5 +225,6 @@ pub(super) fn feed_with(feed: &config::Feed, keys: Vec<PrivateKey>, jws_key: Opt
         done_marker: feed.done_marker,
         d1: feed.d1_issuer_id.clone().map(|issuer_id| Batches { issuer_id, jws_key }),
         after: feed.after.clone(),
+        expected: feed.expected.clone(),
     })
 }

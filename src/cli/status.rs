@@ -14,6 +14,8 @@ use crate::model::{Alarm, State};
 
 use super::ExitCode;
 use super::account::{File, table};
+use super::clock::clock;
+use super::expected::{ExpectedFeed, expected};
 use super::reading::{Out, read};
 
 /// Files shown beside those with work left.
@@ -30,6 +32,7 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     waited_for: Option<&'a [Broken]>,
     alarms: Vec<Called<'a>>,
+    expected: &'a [ExpectedFeed<'a>],
     counts: Vec<Count<'a>>,
     feeds: Vec<Feed<'a>>,
     files: Vec<File<'a>>,
@@ -67,13 +70,21 @@ pub(super) fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
         let running = sqlite::held_by_another(&store.path);
         let waited_for = if running { waited_for(&store.socket) } else { None };
         let alarms = store.ledger.open_alarms().await?;
+        let nights = expected(&store.config, &store.ledger, clock().now()).await?;
         let overview = store.ledger.overview(NEWEST).await?;
         if json {
-            let shown = shown(running, &store.path, waited_for.as_deref(), &alarms, &overview);
+            let shown = shown(running, &store.path, waited_for.as_deref(), (&alarms, &nights), &overview);
             serde_json::to_writer_pretty(&mut out, &shown).map_err(std::io::Error::from)?;
             writeln!(out)?;
         } else {
-            print(running, &store.path, waited_for.as_deref().unwrap_or_default(), &alarms, &overview, &mut out)?;
+            print(
+                running,
+                &store.path,
+                waited_for.as_deref().unwrap_or_default(),
+                (&alarms, &nights),
+                &overview,
+                &mut out,
+            )?;
         }
         Ok(ExitCode::Ok)
     });
@@ -92,7 +103,7 @@ fn shown<'a>(
     running: bool,
     store: &Path,
     waited_for: Option<&'a [Broken]>,
-    alarms: &'a [Alarm],
+    (alarms, expected): (&'a [Alarm], &'a [ExpectedFeed<'a>]),
     overview: &'a Overview,
 ) -> Shown<'a> {
     Shown {
@@ -100,6 +111,7 @@ fn shown<'a>(
         store: store.display().to_string(),
         waited_for,
         alarms: alarms.iter().map(Called::of).collect(),
+        expected,
         counts: overview
             .counts
             .iter()
@@ -133,7 +145,7 @@ fn print(
     running: bool,
     store: &Path,
     waited_for: &[Broken],
-    alarms: &[Alarm],
+    (alarms, nights): (&[Alarm], &[ExpectedFeed<'_>]),
     overview: &Overview,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
@@ -144,6 +156,9 @@ fn print(
     }
     for Alarm { kind, what, next, raised_at, .. } in alarms {
         writeln!(out, "alarm {} since {raised_at}: {what}; {next}", kind.as_str())?;
+    }
+    for night in nights {
+        writeln!(out, "{}", night.line())?;
     }
     let counts: Vec<String> = overview
         .counts

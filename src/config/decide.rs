@@ -27,6 +27,7 @@ pub(super) fn decide(written: Written<'_>, file: &Path, sha256: [u8; 32]) -> Opt
         store: Store { path: written.store_path?, cache_bytes: written.cache_bytes },
         key_encryption_key: written.key_encryption_key?,
         reference: Reference { account_ranges: written.account_ranges?, card_products: written.card_products },
+        calendar: written.calendar,
         alarm_command: written.alarm_command,
         log: written.log,
         warnings,
@@ -97,6 +98,7 @@ fn feed(written: WrittenFeed<'_>) -> Option<Feed> {
         d1_issuer_id: written.d1_issuer_id,
         jws_key: written.jws_key,
         after: written.after,
+        expected: written.expected,
         allow_plaintext: written.allow_plaintext,
     })
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::calendar::{Calendar, Expected};
 use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName};
 use crate::telemetry::LogFormat;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub key_encryption_key: SecretSource,
     /// `[reference]`.
     pub reference: Reference,
+    /// `[report] timezone` and `holidays`.
+    pub calendar: Calendar,
     /// `[alarm] command`: a program and its arguments.
     pub alarm_command: Option<Vec<String>>,
     /// `[telemetry] log`.
@@ -168,6 +171,8 @@ pub struct Feed {
     pub jws_key: Option<SecretSource>,
     /// The feeds of the same issuer whose claimed files its own wait for.
     pub after: Vec<String>,
+    /// When its files are expected, if they are.
+    pub expected: Option<Expected>,
     /// Whether plain text is accepted; never with PROD.
     pub allow_plaintext: bool,
 }

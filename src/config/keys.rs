@@ -29,10 +29,14 @@ enum Kind {
     Secret,
     /// The same, or `{ command = [ … ] }`.
     SecretOrCommand,
+    /// `{ from, by, days, count }`.
+    Night,
     Secrets,
 }
 
-use Kind::{Bytes, Duration, Flag, Path, Secret, SecretOrCommand, Secrets, Service, Text, Texts, Whole, Word, Words};
+use Kind::{
+    Bytes, Duration, Flag, Night, Path, Secret, SecretOrCommand, Secrets, Service, Text, Texts, Whole, Word, Words,
+};
 
 /// Path, kind, and whether it must be there. An issuer's, a feed's and a source's keys stand in arrays of tables.
 const KEYS: &[(&str, Kind, bool)] = &[
@@ -65,6 +69,8 @@ const KEYS: &[(&str, Kind, bool)] = &[
     ("vault.key_encryption_key", SecretOrCommand, true),
     ("reference.account_ranges", Path, true),
     ("reference.card_products", Path, false),
+    ("report.timezone", Text, false),
+    ("report.holidays", Texts, false),
     ("alarm.command", Texts, false),
     ("telemetry.log", Word(&["json", "text"]), false),
     ("issuer.id", Text, true),
@@ -89,6 +95,7 @@ const KEYS: &[(&str, Kind, bool)] = &[
     ("feed.sequence_wait", Duration, false),
     ("feed.done_marker", Flag, false),
     ("feed.after", Texts, false),
+    ("feed.expected", Night, false),
     ("feed.d1_issuer_id", Text, false),
     ("feed.jws_key", Secret, false),
     ("feed.allow_plaintext", Flag, false),
@@ -170,6 +177,10 @@ impl Kind {
             Texts => "a list of texts".to_owned(),
             Secret => "a path, { file = … } or { credential = … }".to_owned(),
             SecretOrCommand => "a path, { file = … }, { credential = … } or { command = [ … ] }".to_owned(),
+            Night => {
+                "{ from = \"HH:MM\", by = \"HH:MM\", days = \"Mon-Fri\", count = 1 }; days and count may be left out"
+                    .to_owned()
+            }
             Secrets => "a list of paths, { file = … } or { credential = … }".to_owned(),
         }
     }
@@ -200,6 +211,14 @@ impl Kind {
             Texts => json!({"type": "array", "items": {"type": "string"}}),
             Secret => secret(false),
             SecretOrCommand => secret(true),
+            Night => {
+                let time = json!({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"});
+                let properties = json!({
+                    "from": time, "by": time, "days": {"type": "string"},
+                    "count": {"type": "integer", "minimum": 1, "maximum": 1000},
+                });
+                json!({"type": "object", "properties": properties, "required": ["from", "by"], "additionalProperties": false})
+            }
             Secrets => json!({"type": "array", "items": secret(false)}),
         }
     }

@@ -5,6 +5,7 @@
 //! imports it; the root hands each part the values that are its own.
 
 pub mod check;
+mod days;
 mod decide;
 mod decided;
 pub mod keys;

@@ -87,6 +87,7 @@ fn what_is_not_written_is_as_documented() {
         d1_issuer_id: None,
         jws_key: None,
         after: Vec::new(),
+        expected: None,
         allow_plaintext: false,
     };
     let expected = Config {
@@ -99,6 +100,7 @@ fn what_is_not_written_is_as_documented() {
         store: Store { path: at("nightdrop.db"), cache_bytes: 64 << 20 },
         key_encryption_key: SecretSource::Credential("kek".into()),
         reference: Reference { account_ranges: at("ranges.csv"), card_products: None },
+        calendar: crate::calendar::Calendar { zone: jiff::tz::TimeZone::UTC, holidays: [].into() },
         alarm_command: None,
         log: LogFormat::Text,
         issuers: vec![issuer],
@@ -132,7 +134,14 @@ fn the_example_is_right_and_shows_the_defaults_and_every_key() {
             line.starts_with(&format!("{key} = ")) || line == format!("[{key}]") || line == format!("[[{key}]]")
         })
     };
-    for key in asked.iter().flat_map(|it| it.known()).chain(["card_products", "cache", "command", "log"]) {
+    for key in asked.iter().flat_map(|it| it.known()).chain([
+        "card_products",
+        "cache",
+        "command",
+        "timezone",
+        "holidays",
+        "log",
+    ]) {
         assert!(stands(key), "{key}");
     }
 }

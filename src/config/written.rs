@@ -9,7 +9,10 @@ use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName, cu
 use crate::services::BUILT;
 use crate::telemetry::LogFormat;
 
+use crate::calendar::{Calendar, Expected};
+
 use super::SecretSource;
+use super::days;
 use super::decided::{Controls, Daemon, Format, Sequence};
 use super::quantity::{bytes, duration};
 use super::reader::{Section, Value};
@@ -30,6 +33,7 @@ pub(super) struct Written<'d> {
     pub(super) vault_section: Section<'d>,
     pub(super) account_ranges: Option<PathBuf>,
     pub(super) card_products: Option<PathBuf>,
+    pub(super) calendar: Calendar,
     pub(super) alarm_command: Option<Vec<String>>,
     pub(super) log: LogFormat,
     pub(super) issuers: Vec<WrittenIssuer<'d>>,
@@ -67,6 +71,7 @@ pub(super) struct WrittenFeed<'d> {
     pub(super) d1_issuer_id: Option<String>,
     pub(super) jws_key: Option<SecretSource>,
     pub(super) after: Vec<String>,
+    pub(super) expected: Option<Expected>,
     pub(super) allow_plaintext: bool,
 }
 
@@ -101,6 +106,9 @@ pub(super) fn read<'d>(root: Section<'d>, purpose: Purpose) -> Written<'d> {
     let account_ranges = reference.required("account_ranges", Value::path);
     let card_products = reference.optional("card_products", Value::path);
     reference.refuse_unknown();
+    let report = root.section("report");
+    let calendar = days::calendar(&report);
+    report.refuse_unknown();
     let alarm = root.section("alarm");
     let alarm_command = alarm.optional("command", |it| it.list(|it| it.text().map(str::to_owned)));
     alarm.refuse_unknown();
@@ -127,6 +135,7 @@ pub(super) fn read<'d>(root: Section<'d>, purpose: Purpose) -> Written<'d> {
         vault_section,
         account_ranges,
         card_products,
+        calendar,
         alarm_command,
         log,
         issuers,
@@ -258,6 +267,7 @@ fn feed(section: Section<'_>) -> WrittenFeed<'_> {
         d1_issuer_id: section.optional("d1_issuer_id", d1_issuer_id),
         jws_key: section.optional("jws_key", |it| secret(it, false)),
         after: section.or("after", Vec::new(), |it| it.list_or_nothing(feed_name)),
+        expected: section.optional("expected", days::expected),
         allow_plaintext: section.or("allow_plaintext", false, Value::flag),
         section,
     };

@@ -7,6 +7,7 @@
 mod alarms;
 mod contract;
 mod error;
+mod nights;
 mod partner;
 pub mod sqlite;
 #[cfg(test)]
@@ -19,5 +20,6 @@ pub use contract::{
     Selection, SequenceRule, Standing, batch_sequence,
 };
 pub use error::LedgerError;
+pub use nights::{NightBook, Watched};
 pub use partner::{Delivery, Order, Remote, SourceStanding, Taken};
 pub use trail::{Actor, Anchor, AuditEntry, AuditEvent, AuditRow, Finding, TRAIL_VERSION, Verified, Verifier};

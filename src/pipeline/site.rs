@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use zeroize::Zeroizing;
 
+use crate::calendar::{Calendar, Expected};
 use crate::ledger::{Ledger, SequenceRule};
 use crate::model::{Clock, EnvelopeKind, Environment, Limits, Retention, ServiceName, Unseal};
 use crate::open::{self, KeyName, Keyring, Recipient, VerifyKey};
@@ -51,6 +51,8 @@ pub struct Site {
     pub sources: SourceDoors,
     /// What operators are called for.
     pub alarms: Alarms,
+    /// Heard by who waits for files, whenever one is accepted.
+    pub accepted: Notify,
     /// The word to stop.
     pub stop: Stop,
     /// What this process has done so far.
@@ -81,8 +83,8 @@ pub struct Setup {
     pub looking: Looking,
     /// Partners' servers, in configuration order.
     pub sources: Vec<Arc<Source>>,
-    /// Where times of day are times of day.
-    pub zone: TimeZone,
+    /// Where times of day are, and which days are holidays.
+    pub calendar: Calendar,
     /// What tells operators of alarms, if anything does.
     pub alarm_command: Option<Vec<String>>,
 }
@@ -183,6 +185,8 @@ pub struct Feed {
     pub d1: Option<Batches>,
     /// Feeds whose claimed files its own wait for.
     pub after: Vec<String>,
+    /// When its files are expected, if they are.
+    pub expected: Option<Expected>,
 }
 
 /// What a feed says of its D1 batches.

@@ -5,6 +5,8 @@
 
 #[path = "../suite/file.rs"]
 mod file;
+mod hands;
+mod nights;
 #[path = "../suite/outbound.rs"]
 mod outbound;
 #[path = "../suite/pan.rs"]

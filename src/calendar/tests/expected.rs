@@ -83,6 +83,9 @@ fn which_windows_have_ended() {
     assert_eq!(ended("2026-11-22T00:00:00Z", "2026-11-27T00:00:00Z"), ["2026-11-23", "2026-11-24", "2026-11-26"]);
     assert_eq!(ended("2026-11-23T01:30:00Z", "2026-11-24T01:30:00Z"), ["2026-11-24"], "after, and up to");
     assert_eq!(ended("2026-11-24T01:30:00Z", "2026-11-24T01:30:00Z"), [""; 0]);
+    let next = |after: &str| expected.next_end(at(after), &calendar).unwrap();
+    assert_eq!(next("2026-11-24T01:29:59Z"), at("2026-11-24T01:30:00Z"));
+    assert_eq!(next("2026-11-24T01:30:00Z"), at("2026-11-26T01:30:00Z"), "over the holiday");
 }
 
 #[test]

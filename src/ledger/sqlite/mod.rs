@@ -14,6 +14,7 @@ mod chunks;
 mod click_to_pay;
 mod decide;
 mod files;
+mod nights;
 mod opening;
 mod pan_lists;
 mod partner;

@@ -139,7 +139,7 @@ impl Exchange {
     /// How long until the schedule says that it is to be looked at.
     fn until_poll(&self) -> Option<Duration> {
         let now = jiff::Timestamp::from_millisecond(self.site.clock.now().0).ok()?;
-        let next = self.source.poll.next(now, &self.setup.zone)?;
+        let next = self.source.poll.next(now, &self.setup.calendar.zone)?;
         Some(next.duration_since(now).unsigned_abs())
     }
 

@@ -61,6 +61,7 @@ impl Story {
                 waiting.arrival.record = patiently!(self.site, Ok(site.ledger.file(candidate.no).await?))?;
                 faults::reach("decided", &waiting.arrival.record.name);
                 telemetry::file_accepted(candidate.no, &waiting.arrival.record.name, &feed.name, candidate.records);
+                site.accepted.notify_one();
                 patiently!(self.site, Ok(site.alarms.file_accepted(&waiting.arrival.record).await?))?;
                 self.accepted(&waiting.arrival, waiting.opened, waiting.proven).await
             }
