@@ -24,6 +24,7 @@ mod sample;
 mod schemas;
 mod seal;
 mod setup;
+mod sources;
 mod status;
 mod trail;
 

@@ -17,6 +17,7 @@ use super::account::{File, table};
 use super::clock::clock;
 use super::expected::{ExpectedFeed, expected};
 use super::reading::{Out, read};
+use super::sources;
 
 /// Files shown beside those with work left.
 const NEWEST: u32 = 20;
@@ -35,6 +36,7 @@ struct Shown<'a> {
     expected: &'a [ExpectedFeed<'a>],
     counts: Vec<Count<'a>>,
     feeds: Vec<Feed<'a>>,
+    sources: Vec<sources::Shown<'a>>,
     files: Vec<File<'a>>,
 }
 
@@ -72,8 +74,11 @@ pub(super) fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
         let alarms = store.ledger.open_alarms().await?;
         let nights = expected(&store.config, &store.ledger, clock().now()).await?;
         let overview = store.ledger.overview(NEWEST).await?;
+        let standings = store.ledger.sources().await?;
+        let sources = sources::shown(&store.config.sources, &standings, clock().now(), &store.config.calendar.zone);
         if json {
-            let shown = shown(running, &store.path, waited_for.as_deref(), (&alarms, &nights), &overview);
+            let shown =
+                Shown { sources, ..shown(running, &store.path, waited_for.as_deref(), (&alarms, &nights), &overview) };
             serde_json::to_writer_pretty(&mut out, &shown).map_err(std::io::Error::from)?;
             writeln!(out)?;
         } else {
@@ -81,7 +86,7 @@ pub(super) fn status(config: &Path, json: bool) -> anyhow::Result<ExitCode> {
                 running,
                 &store.path,
                 waited_for.as_deref().unwrap_or_default(),
-                (&alarms, &nights),
+                (&alarms, &nights, &sources),
                 &overview,
                 &mut out,
             )?;
@@ -122,6 +127,7 @@ fn shown<'a>(
             })
             .collect(),
         feeds: overview.feeds.iter().map(|(feed, at)| Feed { feed, last_accepted_at: at.to_string() }).collect(),
+        sources: Vec::new(),
         files: overview.files.iter().map(File::of).collect(),
     }
 }
@@ -145,7 +151,7 @@ fn print(
     running: bool,
     store: &Path,
     waited_for: &[Broken],
-    (alarms, nights): (&[Alarm], &[ExpectedFeed<'_>]),
+    (alarms, nights, sources): (&[Alarm], &[ExpectedFeed<'_>], &[sources::Shown<'_>]),
     overview: &Overview,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
@@ -172,6 +178,7 @@ fn print(
     for (feed, at) in &overview.feeds {
         writeln!(out, "feed {feed}: last accepted {at}")?;
     }
+    sources::print(sources, out)?;
     for account in &overview.files {
         if let Some(line) = in_hand(account) {
             writeln!(out, "{line}")?;

@@ -184,10 +184,13 @@ impl Error {
         }
     }
 
+    /// The state of a server that shows another key than it should.
+    pub const HOST_KEY_CHANGED: &str = "host key changed";
+
     /// The state of the server in two or three words, the same for every failure of a kind: for `status` and alarms.
     pub const fn state(&self) -> &'static str {
         match self {
-            Self::HostKeyChanged { .. } => "host key changed",
+            Self::HostKeyChanged { .. } => Self::HOST_KEY_CHANGED,
             Self::Auth { .. } => "key not accepted",
             Self::KeyUnreadable => "key unreadable",
             Self::Unreachable { .. } => "unreachable",

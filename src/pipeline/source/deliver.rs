@@ -68,7 +68,7 @@ impl Exchange {
                     telemetry::delivered(&self.source.name, &delivery.name);
                 }
                 Err(error) => {
-                    let found = Fault::of(&error);
+                    let found = Fault::of_delivery(&error);
                     patiently!(site, Ok(site.ledger.delivery_tried(delivery.id, Err(&found.why)).await?))?;
                     if kind(&error) != Kind::Place {
                         return Err(error.into());

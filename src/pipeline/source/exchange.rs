@@ -109,7 +109,10 @@ impl Exchange {
                     Err(trouble) => return Err(Fatal(trouble.to_string())),
                 };
                 let now = self.site.clock.monotonic();
-                paused_until = pause.map(|pause| now + pause);
+                let failed = round.is_none();
+                // A server that is not who it should be, or does not know us, is spoken to at polls alone.
+                let rest = pause.or_else(|| if failed { self.until_poll() } else { None });
+                paused_until = rest.map(|rest| now + rest);
                 let looked = round.and_then(|round| round.looked);
                 if once && let Some(left) = self.is_through(look, looked.as_ref(), was_idle, pause).await? {
                     return Ok(left);
@@ -159,6 +162,7 @@ impl Exchange {
                         state: "failing here",
                         why: format!("{part}: {why}"),
                         kind: super::health::Kind::Link,
+                        alarm: None,
                     }),
                 )
             }

@@ -39,7 +39,14 @@ pub(super) struct Looked {
 impl Exchange {
     /// Lists once, and fetches what is whole.
     pub(super) async fn look(&mut self) -> Result<Looked, Failed> {
-        let Some(inbound) = self.source.inbound.clone() else { return Ok(Looked::default()) };
+        let Some(inbound) = self.source.inbound.clone() else {
+            // Whether answers could go there is worth knowing before there are any.
+            let outbound = self.source.outbound.as_deref().unwrap_or_default();
+            return match self.client.stat(outbound).await? {
+                Some(_) => Ok(Looked::default()),
+                None => Err(Error::Missing { path: outbound.to_owned() }.into()),
+            };
+        };
         let site = Arc::clone(&self.site);
         let listing = self.client.list(&inbound).await?;
         let listing: Vec<Listed> = listing

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::ledger::SourceStanding;
+use crate::model::{AlarmKind, Subject};
 use crate::sftp::Error;
 use crate::telemetry;
 
@@ -19,11 +20,16 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How often contact is written down while nothing else changes.
 const CONTACT_EVERY: Duration = Duration::from_secs(60);
 
+/// A link that drops now and then mends itself: only one that stays away this long is worth a call at night.
+const ALARM_AFTER: Duration = Duration::from_secs(60);
+
 /// What is wrong with a source.
 pub(super) struct Fault {
     pub(super) state: &'static str,
     pub(super) why: String,
     pub(super) kind: Kind,
+    /// What an operator is called for.
+    pub(super) alarm: Option<AlarmKind>,
 }
 
 /// Who or what it is a fault of, for when to try again and when to call somebody.
@@ -39,7 +45,20 @@ pub(super) enum Kind {
 
 impl Fault {
     pub(super) fn of(error: &Error) -> Self {
-        Self { state: error.state(), why: chain(error), kind: kind(error) }
+        let alarm = match (kind(error), error) {
+            (Kind::Link, _) => AlarmKind::SourceUnreachable,
+            (Kind::Door, Error::HostKeyChanged { .. }) => AlarmKind::SourceHostKey,
+            (Kind::Door, _) => AlarmKind::SourceKey,
+            (Kind::Place, _) => AlarmKind::SourceDirectory,
+        };
+        Self { state: error.state(), why: chain(error), kind: kind(error), alarm: Some(alarm) }
+    }
+
+    /// The same where an answer could not be laid down.
+    pub(super) fn of_delivery(error: &Error) -> Self {
+        let fault = Self::of(error);
+        let alarm = if fault.kind == Kind::Place { Some(AlarmKind::DeliveryFailed) } else { fault.alarm };
+        Self { alarm, ..fault }
     }
 }
 
@@ -70,6 +89,7 @@ pub(super) struct Health {
     standing: SourceStanding,
     /// When contact was written down last.
     told: Option<Instant>,
+    failing_since: Option<Instant>,
     tries: u32,
 }
 
@@ -84,7 +104,15 @@ impl Health {
             last_contact: None,
             backlog: 0,
         };
-        Self { standing, told: None, tries: 0 }
+        Self { standing, told: None, failing_since: None, tries: 0 }
+    }
+
+    async fn clear(&self, site: &Site, kinds: &[AlarmKind], but: Option<AlarmKind>) -> Result<(), Trouble> {
+        let subject = Subject::source(&self.standing.name);
+        for kind in kinds.iter().filter(|kind| Some(**kind) != but) {
+            site.alarms.clear(*kind, &subject, "the source got beyond it").await?;
+        }
+        Ok(())
     }
 
     /// How often in a row it has failed.
@@ -95,9 +123,9 @@ impl Health {
     /// Notes how a round ended; gives back how long to wait before the next try, where one is due before the next poll.
     pub(super) async fn note(&mut self, site: &Site, ended: Result<(), Fault>) -> Result<Option<Duration>, Trouble> {
         let now = site.clock.monotonic();
-        let (state, why, kind) = match ended {
-            Ok(()) => (OK, None, None),
-            Err(fault) => (fault.state, Some(fault.why), Some(fault.kind)),
+        let (state, why, kind, alarm) = match ended {
+            Ok(()) => (OK, None, None, None),
+            Err(fault) => (fault.state, Some(fault.why), Some(fault.kind), fault.alarm),
         };
         // Who answered with a no was spoken with.
         let spoken = matches!(kind, None | Some(Kind::Place));
@@ -120,13 +148,54 @@ impl Health {
             self.told = Some(now);
         }
         let Some(kind) = kind else {
-            self.tries = 0;
+            (self.failing_since, self.tries) = (None, 0);
+            self.clear(site, OVER_WHEN_WELL, None).await?;
             return Ok(None);
         };
+        let since = *self.failing_since.get_or_insert(now);
+        // Who got further than what was wrong before is told so.
+        match kind {
+            Kind::Link => {}
+            Kind::Door => {
+                self.clear(site, &OVER_AT_THE_DOOR[..if state == Error::HOST_KEY_CHANGED { 1 } else { 2 }], alarm)
+                    .await?
+            }
+            Kind::Place => self.clear(site, OVER_WHEN_WELL, alarm).await?,
+        }
+        if let Some(alarm) = alarm
+            && (kind != Kind::Link || now.saturating_duration_since(since) >= ALARM_AFTER)
+        {
+            let (name, why) = (&self.standing.name, why.unwrap_or_default());
+            let what = format!("the source {name} is not in order ({state}): {why}");
+            let next = match alarm {
+                AlarmKind::SourceHostKey => {
+                    "ask the partner, by another way, whether the key is theirs; `nightdrop status` shows the source"
+                }
+                AlarmKind::SourceKey => "have the partner enter the public half of our key for this user",
+                AlarmKind::DeliveryFailed => {
+                    "have the partner make room or open the directory; what is to go out waits for it, `nightdrop status` counts it"
+                }
+                AlarmKind::SourceDirectory => "have the partner mend the directory; it is tried again by itself",
+                _ => "see whether the server and the way there are up; it is tried again by itself",
+            };
+            site.alarms.raise(alarm, Some(&self.standing.issuer), Subject::source(name), what, next).await?;
+        }
         self.tries = self.tries.saturating_add(1);
         Ok((kind != Kind::Door).then(|| jittered(site, self.tries)))
     }
 }
+
+/// What is over when a source works, or its server could at least be worked with.
+const OVER_WHEN_WELL: &[AlarmKind] = &[
+    AlarmKind::SourceUnreachable,
+    AlarmKind::SourceHostKey,
+    AlarmKind::SourceKey,
+    AlarmKind::SourceDirectory,
+    AlarmKind::DeliveryFailed,
+];
+
+/// What is over when a server answers but does not let us in: the first of them, and the second where its key is right.
+const OVER_AT_THE_DOOR: [AlarmKind; 2] = [AlarmKind::SourceUnreachable, AlarmKind::SourceHostKey];
 
 /// A pause that grows with the tries, and is not the same for all who wait for one server.
 fn jittered(site: &Site, tries: u32) -> Duration {

@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::Site;
 use crate::world::sshd::Sshd;
+use crate::world::{PATIENCE, until};
 
 #[test]
 fn a_live_check_tries_everything_and_says_what_does_not_work() {
@@ -67,4 +69,55 @@ fn a_file_is_shown_with_where_it_came_from_and_what_was_delivered_when() {
     let shown = site.world.nightdrop(&["show", &stem, "--json", "--config", "nightdrop.toml"]).expect(0).text();
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["deliveries"].as_array().unwrap().len(), 6, "{shown}");
+}
+
+#[test]
+fn status_shows_how_it_stands_with_each_source_and_calls_once() {
+    let mut site = Site::new();
+    let status = |site: &Site| -> Value {
+        let ran = site.world.nightdrop(&["status", "--json", "--config", "nightdrop.toml"]).expect(0);
+        serde_json::from_str(&ran.text()).unwrap()
+    };
+    let source = |site: &Site| status(site)["sources"][0].clone();
+    let alarms = |site: &Site| -> Vec<String> {
+        let alarms = status(site)["alarms"].clone();
+        alarms.as_array().unwrap().iter().map(|it| it["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut daemon = site.world.daemon();
+    until("contact", || source(&site)["state"] == "ok");
+    let well = source(&site);
+    assert_eq!((&well["source"], &well["issuer"], &well["backlog"]), (&"acme".into(), &"ACME".into(), &0.into()));
+    assert!(well["last_contact_at"].is_string() && well["next_poll_at"].is_string(), "{well}");
+    assert_eq!(alarms(&site), [""; 0]);
+
+    // The directory of the answers goes: a file is processed all the same, and its answers wait.
+    fs::remove_dir(site.sshd.files().join("in")).unwrap();
+    let (_, stem) = site.put_good("WAITS", 3, 3);
+    site.world.wait_for(&mut daemon, &format!("{stem}.summary.json"));
+    until("the fault", || source(&site)["state"] == "missing");
+    until("the backlog", || source(&site)["backlog"] == 3);
+    until("the alarm", || alarms(&site) == ["DELIVERY_FAILED"]);
+    let said = site.world.nightdrop(&["status", "--config", "nightdrop.toml"]).expect(0).text();
+    assert!(said.contains("source acme: missing since ") && said.contains("3 to deliver"), "{said}");
+    fs::create_dir(site.sshd.files().join("in")).unwrap();
+    until("the answers", || site.delivered(&format!("{stem}.summary.json")).exists());
+    until("all is well", || source(&site)["state"] == "ok" && alarms(&site).is_empty());
+
+    // Another key: nothing more is exchanged, and it resumes when the right one is back.
+    let open = site.sshd.connections();
+    site.sshd.restart(|sshd| {
+        fs::rename(sshd.path("host-ed25519"), sshd.path("kept")).unwrap();
+        sshd.keygen("other", "ed25519");
+        fs::copy(sshd.path("other"), sshd.path("host-ed25519")).unwrap();
+    });
+    for pid in open {
+        let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
+    }
+    until("the alarm", || alarms(&site) == ["SOURCE_HOST_KEY"]);
+    assert_eq!(source(&site)["state"], "host key changed");
+    site.sshd.restart(|sshd| fs::rename(sshd.path("kept"), sshd.path("host-ed25519")).unwrap());
+    until("all is well", || source(&site)["state"] == "ok" && alarms(&site).is_empty());
+    let log = daemon.terminate(PATIENCE).expect(0).stderr;
+    assert_eq!(log.matches("\"alarm_raised\"").count(), 2, "{log}");
+    assert_eq!(log.matches("\"alarm_cleared\"").count(), 2, "{log}");
 }
