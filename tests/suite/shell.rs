@@ -237,7 +237,7 @@ fn every_outbound_json_fits_its_schema_by_another_languages_validator() {
     files.push(("control-records.schema.json".into(), world.at("control.jsonl")));
     files.push(("payment-cards.records.schema.json".into(), world.at("requests.jsonl")));
     files.push(("configuration.schema.json".into(), world.at("nightdrop.toml")));
-    for example in ["smallest", "production"] {
+    for example in ["smallest", "production", "sftp"] {
         files.push(("configuration.schema.json".into(), root().join(format!("examples/{example}/nightdrop.toml"))));
     }
     let example = world.nightdrop(&["config", "example"]).expect(0).text();

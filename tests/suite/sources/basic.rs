@@ -1,8 +1,11 @@
 //! Fetch, process, deliver.
 
 use std::fs;
+use std::path::Path;
 
 use super::Site;
+use crate::world::sshd::Sshd;
+use crate::world::{Shape, files_under};
 
 #[test]
 fn a_file_is_fetched_processed_and_answered_on_the_server() {
@@ -27,4 +30,54 @@ fn a_file_is_fetched_processed_and_answered_on_the_server() {
     // Nothing of it is done a second time.
     site.world.once().expect(0);
     assert_eq!(site.there("in").len(), 4);
+}
+
+#[test]
+fn the_example_of_a_site_that_fetches_works_where_it_lies() {
+    let env = |shape: &mut Shape| shape.env = &[("CREDENTIALS_DIRECTORY", "cred")];
+    let Site { world, sshd } = Site::with(Sshd::new(), env, "");
+    let at = |path: &str| world.at(path.trim_start_matches('/'));
+    for place in ["/etc/nightdrop/keys", "/var/lib/nightdrop", "/run/nightdrop", "/srv/nightdrop", "/cred"] {
+        fs::create_dir_all(at(place)).unwrap();
+    }
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/sftp");
+    for path in files_under(&example) {
+        let to = at("/etc/nightdrop").join(path.strip_prefix(&example).unwrap());
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(path, to).unwrap();
+    }
+    // The same file under another root, with a server that is there.
+    let text = fs::read_to_string(at("/etc/nightdrop/nightdrop.toml")).unwrap();
+    let mut moved = text
+        .replace("free_bytes = \"10GiB\"", "free_bytes = \"1MiB\"")
+        .replace("settle = \"30s\"", "settle = \"100ms\"")
+        .replace("host = \"sftp.acme.example\"", &format!("host = \"127.0.0.1\"\nport = {}", sshd.port))
+        .replace("user = \"nightdrop\"", &format!("user = \"{}\"", Sshd::user()))
+        .replace("SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDzl5TRwIbXzqtJBBo", &sshd.fingerprint("host-ed25519"))
+        .replace("\"/out\"", "\"out\"")
+        .replace("\"/in\"", "\"in\"");
+    for place in ["/etc/nightdrop", "/var/lib/nightdrop", "/run/nightdrop", "/srv/nightdrop"] {
+        assert!(text.contains(place), "{place}");
+        moved = moved.replace(&format!("\"{place}"), &format!("\"{}", at(place).display()));
+        moved = moved.replace(&format!("sqlite:{place}"), &format!("sqlite:{}", at(place).display()));
+    }
+    fs::write(at("/etc/nightdrop/nightdrop.toml"), moved).unwrap();
+    fs::copy(world.at("keys/kek.key"), at("/cred/nightdrop-kek")).unwrap();
+    fs::write(at("/cred/acme-sftp"), sshd.user_key()).unwrap();
+    for name in ["acme-2026", "acme-reply"] {
+        let out = format!("etc/nightdrop/keys/{name}.jwk");
+        world.nightdrop(&["keys", "new", "envelope", "--kid", name, "--out", &out]).expect(0);
+    }
+    let config = "etc/nightdrop/nightdrop.toml";
+    world.nightdrop(&["config", "check", "--live", "--config", config]).expect(0);
+    let sample = ["sample", "--service", "payment-cards", "--records", "20", "--config", config, "--out", "s.csv"];
+    world.nightdrop(&sample).expect(0);
+    world.nightdrop(&["seal", "s.csv", "--to", "etc/nightdrop/keys/acme-2026.pub.jwk", "--out", "s.jwe"]).expect(0);
+    let there = sshd.files().join("out/ACME_PAYCARDS_1.csv.jwe");
+    fs::copy(world.at("s.jwe"), &there).unwrap();
+    world.nightdrop(&["once", "--config", config]).expect(0);
+    let summary = fs::read(sshd.files().join("in/ACME_PAYCARDS_1.summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    assert_eq!(summary["outcomes"]["REGISTERED"], 20, "{summary}");
+    assert!(sshd.files().join("in/ACME_PAYCARDS_1.recon.csv.jwe").exists() && !there.exists());
 }
