@@ -6,6 +6,7 @@ mod suspects;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -190,13 +191,18 @@ impl Crew {
                 telemetry::not_watched(&directory.directory, &directory.source.to_string());
             }
             self.at_work.insert(issuer.id.clone(), 2);
+            Progress::add(&self.site.progress.posts_at_work, 1);
             begun.push((issuer.id.clone(), post, lane, hint));
         }
         // While the lanes are sure to be open: a batch run's may end as soon as its post has found nothing.
         self.begin_sources(setup)?;
         for (id, post, lane, hint) in begun {
             let (site, options, whose) = (Arc::clone(&self.site), self.options.clone(), id.clone());
-            self.tasks.spawn(async move { (Whose::Issuer(whose), watch(site, post, hint, options).await) });
+            self.tasks.spawn(async move {
+                let ended = watch(Arc::clone(&site), post, hint, options).await;
+                site.progress.posts_at_work.fetch_sub(1, Ordering::Relaxed);
+                (Whose::Issuer(whose), ended)
+            });
             self.tasks.spawn(async move { (Whose::Issuer(id), lane.run().await.map(|()| Left::new())) });
         }
         Ok(())

@@ -278,6 +278,8 @@ pub struct Progress {
     pub files_refused: AtomicU64,
     /// Files that wait for an operator.
     pub files_held: AtomicU64,
+    /// Posts at work: a batch run's sources end after them, for what a post claims is answered through them too.
+    pub posts_at_work: AtomicU64,
     /// Files that wait for their turn in a sequence.
     pub files_waiting: AtomicU64,
     /// Tries of the intake at the store: they go on while it waits for a store that is away.

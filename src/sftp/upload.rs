@@ -17,8 +17,8 @@ use super::{Error, Kind, Uploaded};
 const WINDOW_MIN: usize = 4 * 1024;
 /// ... and at most, so that a fast line with a long way is filled.
 const WINDOW_MAX: usize = 512 * 1024;
-/// The longest name, as for names that come in.
-const NAME_MAX: usize = 200;
+/// The longest name: with a dot before and `.part` behind it still fits into a directory entry.
+const NAME_MAX: usize = 249;
 /// What we write for others to read; the server's own mask takes away from it.
 const MODE: i32 = 0o644;
 const PROBE: &str = ".nightdrop-probe";

@@ -11,7 +11,7 @@ use crate::sftp::{Client, Error};
 
 use super::super::Fatal;
 use super::super::patience::{Trouble, patiently};
-use super::super::site::{Issuer, Setup, Site};
+use super::super::site::{Issuer, Progress, Setup, Site};
 use super::super::story::Pending;
 use super::Source;
 use super::doors::Door;
@@ -98,7 +98,9 @@ impl Exchange {
             if self.site.stop.said() || !self.refresh()? {
                 return Ok(Vec::new());
             }
-            let was_idle = self.site.progress.is_idle();
+            // In this order: what a post claims before it ends is in hand then.
+            let posts_ended = Progress::read(&self.site.progress.posts_at_work) == 0;
+            let was_idle = posts_ended && self.site.progress.is_idle();
             let now = self.site.clock.monotonic();
             let mut wait = next_look.map(|at| at.saturating_duration_since(now));
             if paused_until.is_none_or(|until| until <= now) {

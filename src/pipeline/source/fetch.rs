@@ -8,7 +8,7 @@ use crate::faults;
 use crate::intake::{self, FeedMatch, Fetchable, Listed, Mark};
 use crate::ledger::{Claim, Remote, Taken};
 use crate::model::{FileRecord, State, hex};
-use crate::sftp::Error;
+use crate::sftp::{Error, Kind};
 use crate::telemetry;
 
 use super::super::origin::{Origin, mark};
@@ -18,7 +18,7 @@ use super::super::site::Progress;
 use super::super::story::{Arrival, Pending};
 use super::exchange::{Exchange, Failed};
 use super::remove::{kind_of, mark_of};
-use super::{name_of, within};
+use super::{After, name_of, within};
 
 /// How long to wait for room in the work directory.
 const ROOM_LOOK: Duration = Duration::from_secs(10);
@@ -49,14 +49,24 @@ impl Exchange {
         };
         let site = Arc::clone(&self.site);
         let listing = self.client.list(&inbound).await?;
+        let own = match &self.source.after {
+            After::Move(to) => to.split('/').next().unwrap_or_default(),
+            After::Delete | After::Keep => "",
+        };
         let listing: Vec<Listed> = listing
             .into_iter()
+            // The directory that decided files go into is no odd entry.
+            .filter(|entry| entry.kind != Kind::Directory || entry.name != own.as_bytes())
             .map(|entry| Listed { kind: kind_of(entry.kind), mark: mark_of(&entry), name: entry.name })
             .collect();
         let taken = patiently!(site, Ok(site.ledger.taken(&self.source.name).await?))?;
         self.close_gone(&listing, &taken).await?;
-        let known: HashSet<(String, Mark)> =
-            taken.iter().map(|it| (name_of(&it.remote.path).to_owned(), mark(&it.remote))).collect();
+        // One of the same name that was taken from another directory says nothing here.
+        let here = |it: &Taken| {
+            let name = name_of(&it.remote.path);
+            (within(&inbound, name) == it.remote.path).then(|| (name.to_owned(), mark(&it.remote)))
+        };
+        let known: HashSet<(String, Mark)> = taken.iter().filter_map(here).collect();
         let now = site.clock.monotonic();
         let shown = self.door.with(|inbox| inbox.look(&listing, &known, now));
         for odd in &shown.odd {

@@ -107,7 +107,7 @@ fn a_file_of_ours_that_is_not_the_announced_one_leaves_nothing_there() {
 fn names_that_lead_elsewhere_are_not_sent() {
     let sshd = Sshd::new();
     let client = client(options(&sshd));
-    for name in ["", ".", "..", "a/b", "a\0", "a\nb", &"n".repeat(201)] {
+    for name in ["", ".", "..", "a/b", "a\0", "a\nb", &"n".repeat(250)] {
         let sent = upload(&client, "", name, b"x");
         assert!(matches!(sent, Err(Error::Name { .. })), "{name:?}: {sent:?}");
     }

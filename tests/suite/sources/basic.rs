@@ -81,3 +81,20 @@ fn the_example_of_a_site_that_fetches_works_where_it_lies() {
     assert_eq!(summary["outcomes"]["REGISTERED"], 20, "{summary}");
     assert!(sshd.files().join("in/ACME_PAYCARDS_1.recon.csv.jwe").exists() && !there.exists());
 }
+
+#[test]
+fn a_dropped_files_answers_go_to_the_issuers_server_too_and_a_moved_one_lies_where_it_should() {
+    let site = Site::with(Sshd::new(), |shape| shape.settle = "700ms", "after = \"move:processed\"");
+    fs::create_dir(site.sshd.files().join("out/processed")).unwrap();
+    fs::write(site.sshd.files().join("out/processed/ACME_PAYCARDS_M1.csv.jwe"), "an older one").unwrap();
+    let stem = site.world.drop_sealed(&crate::file::CsvFile::good("DROPPED", 8, 3));
+    let (name, moved) = site.put_good("M1", 9, 3);
+    let ran = site.world.once().expect(0);
+    for stem in [&stem, &moved] {
+        assert!(site.delivered(&format!("{stem}.summary.json")).exists(), "{stem}: {:?}", site.there("in"));
+    }
+    assert_eq!(site.there("out/processed"), [name.clone(), format!("{name}.2")]);
+    assert_eq!(site.there("out"), ["processed"]);
+    assert!(!ran.stderr.contains("odd_entry"), "{}", ran.stderr);
+    assert!(site.world.waiting().is_empty());
+}
