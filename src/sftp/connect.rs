@@ -101,7 +101,7 @@ fn reach(address: SocketAddr, idle: Duration, watch: &mut Watch<'_>) -> Result<T
         Ok(()) => {}
         Err(Errno::INPROGRESS) => loop {
             let left = watch.left().map_err(|error| within_the_limit(watch, error))?;
-            if let Woken::Socket(_) = rest(watch.bell, Some((socket.as_fd(), PollFlags::OUT)), Some(left)) {
+            if rest(watch.bell, Some((socket.as_fd(), PollFlags::OUT)), Some(left)) == Woken::Socket {
                 break;
             }
         },

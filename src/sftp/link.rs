@@ -2,18 +2,17 @@
 //!
 //! libssh2 is kept from blocking; [`drive`] asks again until there is an answer, and waits between under the watch. ssh2
 //! lets go of files and channels by blocking calls without a limit, so whatever was not closed in good order is let go of
-//! only after the socket is shut: then those calls fail at once.
+//! only after the wire is cut: then those calls fail at once.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::event::PollFlags;
-use ssh2::{BlockDirections, ErrorCode, OpenFlags, OpenType, Session, Sftp};
+use ssh2::{ErrorCode, OpenFlags, OpenType, Session, Sftp};
 
 use super::watch::Watch;
+use super::wire::Wire;
 use super::{Error, Options};
 
 /// A belt beside the braces: how long a blocking call of ssh2 may take where one slips through.
@@ -21,21 +20,21 @@ const BLOCKED_MAX_MS: u32 = 1_000;
 
 pub(super) struct Link {
     session: Session,
-    stream: Arc<TcpStream>,
+    wire: Wire,
     options: Arc<Options>,
     /// Present once the channel is open.
     sftp: Option<Sftp>,
 }
 
 impl Link {
-    pub(super) fn new(session: Session, stream: Arc<TcpStream>, options: Arc<Options>) -> Self {
+    pub(super) fn new(session: Session, wire: Wire, options: Arc<Options>) -> Self {
         session.set_timeout(BLOCKED_MAX_MS);
-        Self { session, stream, options, sftp: None }
+        Self { session, wire, options, sftp: None }
     }
 
     /// Opens the one channel.
     pub(super) fn start_sftp(mut self, watch: &mut Watch<'_>) -> Result<Self, Error> {
-        let opened = drive(&self.session, &self.stream, watch, || self.session.sftp())?;
+        let opened = drive(&self.wire, watch, || self.session.sftp())?;
         self.sftp = Some(opened.map_err(|error| lost_or_protocol(watch, &error))?);
         Ok(self)
     }
@@ -49,12 +48,12 @@ impl Link {
         &self.session
     }
 
-    pub(super) const fn stream(&self) -> &Arc<TcpStream> {
-        &self.stream
+    pub(super) const fn wire(&self) -> &Wire {
+        &self.wire
     }
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+        self.wire.socket()
     }
 
     /// Asks the server once. `path` is what it is about, for messages.
@@ -65,7 +64,7 @@ impl Link {
         mut question: impl FnMut(&Sftp) -> Result<T, ssh2::Error>,
     ) -> Result<T, Error> {
         let Some(sftp) = &self.sftp else { return Err(Error::Ended) };
-        drive(&self.session, &self.stream, watch, || question(sftp))?.map_err(|error| said(watch, &error, path))
+        drive(&self.wire, watch, || question(sftp))?.map_err(|error| said(watch, &error, path))
     }
 
     /// Opens a file or directory and does something with it; it is closed whatever comes of that.
@@ -93,7 +92,8 @@ impl Drop for Link {
     fn drop(&mut self) {
         // A word of leave if it fits into the socket, which nobody waits for.
         let _ = self.session.disconnect(None, "", None);
-        let _ = self.stream.shutdown(Shutdown::Both);
+        let _ = self.wire.carry();
+        self.wire.cut();
         drop(self.sftp.take());
         self.session.set_blocking(true);
     }
@@ -125,13 +125,15 @@ impl Open<'_> {
         mut question: impl FnMut(&mut ssh2::File) -> Result<T, ssh2::Error>,
     ) -> Result<Result<T, ssh2::Error>, Error> {
         let Some(file) = &mut self.file else { return Err(Error::Ended) };
-        drive(&self.link.session, &self.link.stream, watch, || question(file))
+        drive(&self.link.wire, watch, || question(file))
     }
 
     /// Reads on, at most a block; nothing at the file's end.
     pub(super) fn read(&mut self, watch: &mut Watch<'_>, block: &mut [u8]) -> Result<usize, Error> {
         let session = self.link.session.clone();
-        self.ask(watch, |file| file.read(block).map_err(|error| unwrapped(&error, &session)))
+        let read = self.ask(watch, |file| file.read(block).map_err(|error| unwrapped(&error, &session)))?;
+        self.link.wire.allow(read);
+        Ok(read)
     }
 
     /// Sends on, and gives how many bytes from the block's beginning the server has taken. libssh2 may have sent more of
@@ -154,15 +156,14 @@ impl Open<'_> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         if self.file.is_some() {
-            let _ = self.link.stream.shutdown(Shutdown::Both);
+            self.link.wire.cut();
         }
     }
 }
 
 /// Asks until there is an answer, waiting in between; fails only if the watch gives up.
 pub(super) fn drive<T>(
-    session: &Session,
-    stream: &TcpStream,
+    wire: &Wire,
     watch: &mut Watch<'_>,
     mut question: impl FnMut() -> Result<T, ssh2::Error>,
 ) -> Result<Result<T, ssh2::Error>, Error> {
@@ -170,16 +171,13 @@ pub(super) fn drive<T>(
     loop {
         match question() {
             Err(error) if session_code(&error) == Some(libssh2_sys::LIBSSH2_ERROR_EAGAIN) => {
-                let wanted = match session.block_directions() {
-                    BlockDirections::Outbound => PollFlags::OUT,
-                    BlockDirections::Both => PollFlags::IN | PollFlags::OUT,
-                    BlockDirections::Inbound | BlockDirections::None => PollFlags::IN,
-                };
-                watch.wait(stream, wanted)?;
+                watch.wait(wire)?;
             }
             answer => {
                 if answer.as_ref().err().and_then(session_code).is_some() {
-                    watch.failed(stream);
+                    watch.failed(wire.has_ended());
+                } else {
+                    wire.allow(0);
                 }
                 watch.moved();
                 return Ok(answer);

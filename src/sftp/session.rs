@@ -1,6 +1,5 @@
 //! From a TCP connection to an SFTP channel: key exchange, the host key, our key, one channel.
 
-use std::net::TcpStream;
 use std::sync::Arc;
 
 use ssh2::{ErrorCode, HostKeyType, MethodType, Session};
@@ -8,6 +7,7 @@ use ssh2::{ErrorCode, HostKeyType, MethodType, Session};
 use super::connect::{self, Resolver};
 use super::link::{Link, drive, lost_or_protocol, session_code};
 use super::watch::Watch;
+use super::wire::Wire;
 use super::{Error, HostKey, Options};
 
 /// The families of host keys, in the order in which they are asked for, each with its SSH names (RFC 5656, 8332, 8709).
@@ -37,7 +37,7 @@ pub(super) struct Preference(Option<Family>);
 /// Where a key exchange ended.
 enum Met {
     /// At a pinned key.
-    Pinned(Session, Arc<TcpStream>, Option<Family>),
+    Pinned(Session, Wire, Option<Family>),
     /// At another.
     Another(HostKey, Option<Family>),
     /// The server has no key of the families asked for.
@@ -51,8 +51,8 @@ pub(super) fn open(
     preference: &mut Preference,
     watch: &mut Watch<'_>,
 ) -> Result<Link, Error> {
-    let (session, socket) = meet(options, resolver, preference, watch)?;
-    let link = Link::new(session, socket, Arc::clone(options));
+    let (session, wire) = meet(options, resolver, preference, watch)?;
+    let link = Link::new(session, wire, Arc::clone(options));
     watch.begin("log us in", options.call);
     authenticate(&link, options, watch)?;
     watch.begin("open an SFTP channel", options.call);
@@ -66,16 +66,16 @@ fn meet(
     resolver: &mut Resolver,
     preference: &mut Preference,
     watch: &mut Watch<'_>,
-) -> Result<(Session, Arc<TcpStream>), Error> {
+) -> Result<(Session, Wire), Error> {
     let mut left: Vec<(Family, &str)> = FAMILIES.to_vec();
     // A stable sort: the family met last comes first, the others keep their order.
     left.sort_by_key(|(family, _)| Some(*family) != preference.0);
     let mut shown: Option<HostKey> = None;
     while !left.is_empty() {
         match exchange_keys(options, resolver, &left, watch)? {
-            Met::Pinned(session, socket, family) => {
+            Met::Pinned(session, wire, family) => {
                 preference.0 = family;
-                return Ok((session, socket));
+                return Ok((session, wire));
             }
             Met::Another(found, family) => {
                 shown = shown.or(Some(found));
@@ -103,16 +103,17 @@ fn exchange_keys(
     families: &[(Family, &str)],
     watch: &mut Watch<'_>,
 ) -> Result<Met, Error> {
-    let socket = Arc::new(connect::connect(options, resolver, watch)?);
+    let socket = connect::connect(options, resolver, watch)?;
+    let (wire, end) = Wire::new(socket).map_err(|source| Error::Local { doing: "make a pair of sockets", source })?;
     watch.begin("exchange keys", options.call);
     let told = |watch: &Watch<'_>, error: &ssh2::Error| lost_or_protocol(watch, error);
     let mut session = Session::new().map_err(|error| told(watch, &error))?;
     session.set_blocking(false);
-    session.set_tcp_stream(Arc::clone(&socket));
+    session.set_tcp_stream(end);
     let names: Vec<&str> = families.iter().map(|(_, names)| *names).collect();
     session.method_pref(MethodType::HostKey, &names.join(",")).map_err(|error| told(watch, &error))?;
     // Only a failed agreement on methods says that the server lacks them; a lost connection says nothing of its keys.
-    let agreed = drive(&session.clone(), &socket, watch, || session.handshake());
+    let agreed = drive(&wire, watch, || session.handshake());
     match agreed? {
         Ok(()) => {}
         Err(error) if session_code(&error) == Some(libssh2_sys::LIBSSH2_ERROR_KEX_FAILURE) => {
@@ -126,7 +127,7 @@ fn exchange_keys(
     };
     let (found, family) = (HostKey::of(blob), family(&kind));
     if options.host_keys.contains(&found) {
-        Ok(Met::Pinned(session, socket, family))
+        Ok(Met::Pinned(session, wire, family))
     } else {
         Ok(Met::Another(found, family))
     }
@@ -146,8 +147,7 @@ fn family(kind: &HostKeyType) -> Option<Family> {
 fn authenticate(link: &Link, options: &Options, watch: &mut Watch<'_>) -> Result<(), Error> {
     let key = std::str::from_utf8(&options.private_key).map_err(|_| Error::KeyUnreadable)?;
     let session = link.session();
-    let tried =
-        drive(session, link.stream(), watch, || session.userauth_pubkey_memory(&options.user, None, key, None))?;
+    let tried = drive(link.wire(), watch, || session.userauth_pubkey_memory(&options.user, None, key, None))?;
     let Err(error) = tried else { return Ok(()) };
     Err(match error.code() {
         // A connection that breaks while the answer is waited for has the code of a signature that is not accepted.

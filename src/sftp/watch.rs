@@ -1,6 +1,6 @@
 //! Waiting for a server, never for ever: the one place that blocks.
 //!
-//! A wait ends when the socket is ready, when no byte has moved for `idle`, when the call has had its time, or when the
+//! A wait ends when bytes have come or gone, when no byte has moved for `idle`, when the call has had its time, or when the
 //! bell rings because the call is no longer wanted.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,14 +12,8 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Errno;
 
 use super::Error;
+use super::wire::Wire;
 use crate::model::Clock;
-
-/// How often room to write may be there without any progress before that is no longer believed.
-const SPINS_MAX: u32 = 3;
-/// How long is waited when a socket's readiness is not believed.
-const PAUSE: Duration = Duration::from_millis(20);
-/// What shows that a wait really waited, so that readiness after it is movement.
-const WAITED: Duration = Duration::from_millis(1);
 
 /// Wakes the client's thread out of any wait.
 #[derive(Clone)]
@@ -45,8 +39,8 @@ impl Bell {
 /// What a wait came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Woken {
-    /// The socket is ready for this, or has ended.
-    Socket(PollFlags),
+    /// The socket is ready, or has ended.
+    Socket,
     /// The bell rang.
     Bell,
     /// The time is up.
@@ -63,12 +57,12 @@ pub(super) fn rest(bell: &Bell, socket: Option<(BorrowedFd<'_>, PollFlags)>, lim
         Ok(0) => Woken::Time,
         // An interrupted wait is asked again by whoever waits, as if the bell had rung.
         Err(Errno::INTR) => Woken::Bell,
-        Err(_) => Woken::Socket(PollFlags::empty()),
+        Err(_) => Woken::Socket,
         Ok(_) if !watched[0].revents().is_empty() => {
             bell.silence();
             Woken::Bell
         }
-        Ok(_) => Woken::Socket(watched.get(1).map_or(PollFlags::empty(), PollFd::revents)),
+        Ok(_) => Woken::Socket,
     }
 }
 
@@ -91,7 +85,6 @@ pub(super) struct Watch<'a> {
     begun: Instant,
     moved: Instant,
     deadline: Instant,
-    spins: u32,
     hung_up: bool,
 }
 
@@ -105,25 +98,13 @@ impl<'a> Watch<'a> {
     ) -> Self {
         let now = clock.monotonic();
         let doing = "begin";
-        Self {
-            clock,
-            bell,
-            server,
-            unwanted,
-            idle,
-            doing,
-            begun: now,
-            moved: now,
-            deadline: now,
-            spins: 0,
-            hung_up: false,
-        }
+        Self { clock, bell, server, unwanted, idle, doing, begun: now, moved: now, deadline: now, hung_up: false }
     }
 
     /// A new step begins and may take `limit` from now; `doing` says of what, as a verb.
     pub(super) fn begin(&mut self, doing: &'static str, limit: Duration) {
         let now = self.clock.monotonic();
-        (self.doing, self.begun, self.moved, self.spins) = (doing, now, now, 0);
+        (self.doing, self.begun, self.moved) = (doing, now, now);
         self.deadline = now.checked_add(limit).unwrap_or(now);
     }
 
@@ -132,9 +113,9 @@ impl<'a> Watch<'a> {
         self.doing
     }
 
-    /// A question failed without an answer: looks whether that is because the connection has ended.
-    pub(super) fn failed(&mut self, socket: impl AsFd) {
-        self.hung_up = has_ended(socket);
+    /// A question failed without an answer; `hung_up` if that is because the connection has ended.
+    pub(super) const fn failed(&mut self, hung_up: bool) {
+        self.hung_up = hung_up;
     }
 
     /// Whether the last question failed because the connection has ended; libssh2 has many words for it.
@@ -145,7 +126,6 @@ impl<'a> Watch<'a> {
     /// Bytes went or came.
     pub(super) fn moved(&mut self) {
         self.moved = self.clock.monotonic();
-        self.spins = 0;
     }
 
     /// What is left of the call's time, or why it is over.
@@ -167,27 +147,30 @@ impl<'a> Watch<'a> {
         Ok(until_frozen.min(until_over))
     }
 
-    /// Waits once until the socket may be ready, or says why to give up.
-    pub(super) fn wait(&mut self, socket: impl AsFd, wanted: PollFlags) -> Result<(), Error> {
-        let left = self.left()?;
-        // The library may ask to write where it could and yet not go on, since it must read first: that is not believed
-        // for ever, or it would burn a core.
-        let trusted = self.spins < SPINS_MAX;
-        let (watched, limit) =
-            if trusted { (wanted, left) } else { (wanted.difference(PollFlags::OUT), left.min(PAUSE)) };
-        let before = self.clock.monotonic();
-        let Woken::Socket(ready) = rest(self.bell, Some((socket.as_fd(), watched)), Some(limit)) else {
-            self.spins = 0;
-            return self.left().map(|_| ());
-        };
-        let now = self.clock.monotonic();
-        // Room to write that was there at once says nothing of bytes having moved; bytes to read do.
-        let waited = now.saturating_duration_since(before) >= WAITED;
-        if ready.contains(PollFlags::IN) || (waited && ready.contains(PollFlags::OUT)) {
-            self.moved = now;
+    /// Carries bytes, waiting for them if need be, until there is something new for libssh2; or says why to give up.
+    pub(super) fn wait(&mut self, wire: &Wire) -> Result<(), Error> {
+        loop {
+            let left = self.left()?;
+            let carried = wire.carry();
+            if carried.moved {
+                self.moved();
+            }
+            if wire.is_flooded() {
+                let (server, doing) = (self.server.to_owned(), self.doing);
+                return Err(Error::Protocol { server, doing, detail: "far more came than was asked for".to_owned() });
+            }
+            if carried.news {
+                return Ok(());
+            }
+            if wire.has_ended() {
+                let (server, doing) = (self.server.to_owned(), self.doing);
+                return Err(Error::Lost { server, doing, detail: "the connection has ended".to_owned() });
+            }
+            if !carried.moved {
+                let wanted = wire.wanted();
+                let _ = rest(self.bell, (!wanted.is_empty()).then(|| (wire.socket(), wanted)), Some(left));
+            }
         }
-        self.spins = if waited || ready.contains(PollFlags::IN) { 0 } else { self.spins + 1 };
-        self.left().map(|_| ())
     }
 }
 

@@ -95,7 +95,7 @@ impl Worker {
         }
         // Bytes that come meanwhile stay in the socket until the next call; only the end of the connection wakes.
         match rest(&self.bell, Some((line.link.socket(), PollFlags::RDHUP)), Some(due)) {
-            Woken::Socket(_) => self.line = None,
+            Woken::Socket => self.line = None,
             Woken::Bell | Woken::Time => {}
         }
     }

@@ -6,6 +6,7 @@
 mod cuts;
 mod frozen;
 mod good;
+mod hostile;
 mod keys;
 
 use std::fs::{self, File};
