@@ -8,6 +8,7 @@ mod frozen;
 mod good;
 mod hostile;
 mod keys;
+mod servers;
 
 use std::fs::{self, File};
 use std::future::Future;

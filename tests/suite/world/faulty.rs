@@ -48,6 +48,7 @@ struct Shared {
     /// For connections that begin from now on.
     fault: Mutex<Fault>,
     connections: AtomicU64,
+    up: AtomicU64,
     ended: AtomicBool,
 }
 
@@ -60,6 +61,7 @@ impl Faulty {
             to,
             fault: Mutex::new(Fault::None),
             connections: AtomicU64::new(0),
+            up: AtomicU64::new(0),
             ended: AtomicBool::new(false),
         });
         let serving = Arc::clone(&shared);
@@ -82,6 +84,11 @@ impl Faulty {
     /// How many connections there were.
     pub(crate) fn connections(&self) -> u64 {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes went to the server so far.
+    pub(crate) fn up(&self) -> u64 {
+        self.shared.up.load(Ordering::SeqCst)
     }
 }
 
@@ -143,6 +150,9 @@ impl Line {
                 break;
             }
             passed += u64::try_from(read).unwrap();
+            if way == Way::Up {
+                shared.up.fetch_add(u64::try_from(read).unwrap(), Ordering::SeqCst);
+            }
             if matches!(self.fault, Fault::Slow(slow, _) if slow == way) {
                 pause(Duration::from_millis(100));
             }
