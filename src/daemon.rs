@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::actions::Server;
 use crate::intake::{self, Hint};
 use crate::model::{FileRecord, State};
-use crate::pipeline::{Exchange, Fatal, Issuer, Lane, Nights, Post, Progress, Retention, Setup, Site, Teller};
+use crate::pipeline::{Exchange, Fatal, Issuer, Lane, Nights, Post, Progress, Reports, Retention, Setup, Site, Teller};
 use crate::telemetry;
 
 /// How often a batch run looks whether everything in hand is done.
@@ -73,7 +73,9 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
 
     let status = tokio::spawn(tell_status(Arc::clone(&site)));
     let retention = (!options.once).then(|| tokio::spawn(Retention::new(&site).run()));
-    let nights = (!options.once).then(|| tokio::spawn(Nights::new(&site).run()));
+    if !options.once {
+        crew.tasks.spawn(keep_days(Arc::clone(&site)));
+    }
     let teller = (!options.once).then(|| tokio::spawn(Teller::new(&site).run()));
     let anchoring = tokio::spawn(anchors::say(Arc::clone(&site)));
     let mut left = Left::new();
@@ -129,11 +131,11 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
         Retention::new(&site).round().await;
     }
     anchoring.abort();
-    match nights {
-        Some(nights) => nights.abort(),
+    if options.once {
         // After what waited was taken: a batch run misses nothing that it has just accepted. A store that is away says so
         // elsewhere.
-        None => drop(Nights::new(&site).round().await),
+        drop(Nights::new(&site).round().await);
+        Reports::new(&site).last_round().await;
     }
     match teller {
         // Whoever was being told is told again after the next start.
@@ -155,6 +157,16 @@ pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
     Ok(left)
 }
 
+/// Expected files and reports, until the word to stop. The windows that ended while no daemon ran are looked at before a
+/// report tells of them.
+async fn keep_days(site: Arc<Site>) -> (Whose, Result<Left, Fatal>) {
+    let mut nights = Nights::new(&site);
+    // A store that is away is tried again by what follows.
+    drop(nights.round().await);
+    let (ended, ()) = tokio::join!(Reports::new(&site).run(), nights.run());
+    (Whose::Days, ended.map(|()| Left::new()))
+}
+
 /// The posts and lanes at work: a pair for each issuer.
 struct Crew {
     site: Arc<Site>,
@@ -170,6 +182,8 @@ struct Crew {
 enum Whose {
     Issuer(String),
     Source(String),
+    /// Expected files and reports: every issuer's.
+    Days,
 }
 
 impl Crew {
@@ -246,6 +260,7 @@ impl Crew {
                 self.sources.remove(name);
                 return;
             }
+            Whose::Days => return,
         };
         if let Some(tasks) = self.at_work.get_mut(issuer) {
             *tasks = tasks.saturating_sub(1);

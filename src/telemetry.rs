@@ -255,6 +255,11 @@ pub fn alarm_cleared(alarm: &Alarm, how: &str) {
     );
 }
 
+/// A report is written, for the first time or anew.
+pub fn report_written(issuer: &str, name: &str) {
+    info!(event = "report_written", issuer, name, "report");
+}
+
 /// The command that tells operators of alarms fails; said when it begins. It is tried again a few times.
 pub fn alarm_command_failed(why: &str) {
     error!(event = "alarm_command_failed", why, "nobody is told of alarms but by this log");

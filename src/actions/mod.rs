@@ -58,6 +58,11 @@ pub enum Action {
         /// Why.
         reason: String,
     },
+    /// The reports of a day or a month, of every issuer.
+    Report {
+        /// `YYYY-MM-DD` or `YYYY-MM`.
+        of: String,
+    },
     /// A consistent copy of the store.
     Backup {
         /// Where to: absolute, and nothing lies there.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::ledger::{Actor, AuditEntry, AuditEvent, LedgerError};
 use crate::model::{Code, Decision, FileNo, FileRecord, State};
-use crate::pipeline::{Again, AgainError, Site};
+use crate::pipeline::{Again, AgainError, Made, ReportsError, Site, When};
 
 use super::{Action, Answer, Broken, Called, Found, Outcome, Which, find};
 
@@ -15,6 +15,9 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(800);
 
 /// How often a file with its last steps before it is looked at meanwhile.
 const SOON_LOOKS: u32 = 10;
+
+/// Reports that an answer names.
+const REPORTS_NAMED: usize = 40;
 
 /// A reason is a sentence, not a file.
 const REASON_BYTES_MAX: usize = 1_000;
@@ -35,6 +38,7 @@ pub async fn perform(performer: &Performer, action: Action) -> Answer {
         Action::Retry { file, reason, force } => performer.retry(&file, &reason, force).await,
         Action::Redeliver { file } => performer.redeliver(&file).await,
         Action::SetSequence { feed, next, reason } => performer.set_sequence(&feed, next, &reason).await,
+        Action::Report { of } => performer.report(&of).await,
         Action::Backup { to } => performer.backup(&to).await,
         Action::WaitedFor => Ok(performer.waited_for()),
     };
@@ -177,6 +181,37 @@ impl Performer {
             .with("reason", reason);
         self.site.ledger.set_sequence(feed, next, &entry).await?;
         Ok(Answer::new(Outcome::Done, format!("the next sequence number expected from {feed} is {next}")))
+    }
+
+    async fn report(&self, of: &str) -> Result<Answer, LedgerError> {
+        let Some(when) = When::parse(of) else {
+            return Ok(Answer::not_allowed(format!(
+                "{of} is neither a day, such as 2026-11-20, nor a month, such as 2026-11"
+            )));
+        };
+        self.site.ledger.audit(&self.entry("report").with("of", of)).await?;
+        Ok(match self.site.report(when).await {
+            Ok(made) => {
+                let bad = made.iter().any(|one| matches!(one, Made::Unbalanced(_)));
+                let said: Vec<String> = made
+                    .into_iter()
+                    .map(|one| match one {
+                        Made::Written(name) => format!("{name} is written"),
+                        Made::Unbalanced(why) => format!("not written, since it does not balance: {why}"),
+                    })
+                    .collect();
+                // An answer is a line of bounded length.
+                let mut words = said.iter().take(REPORTS_NAMED).cloned().collect::<Vec<_>>().join("; ");
+                if said.len() > REPORTS_NAMED {
+                    words.push_str(&format!("; and {} more", said.len() - REPORTS_NAMED));
+                }
+                Answer::new(if bad { Outcome::Failed } else { Outcome::Done }, words)
+            }
+            Err(ReportsError::None(why)) => Answer::not_allowed(format!("no report of {of}: {why}")),
+            Err(ReportsError::World(why)) => {
+                Answer::new(Outcome::Failed, format!("the report of {of} is not written: {why}"))
+            }
+        })
     }
 
     async fn backup(&self, to: &Path) -> Result<Answer, LedgerError> {

@@ -1,3 +1,4 @@
+mod daily;
 mod expected;
 mod schedule;
 

@@ -192,6 +192,22 @@ pub(super) enum Command {
     /// Set which sequence number a feed is expected to bring next
     #[command(subcommand)]
     Sequence(Sequence),
+    /// Write the reports of a day or a month, of every issuer
+    #[command(group = clap::ArgGroup::new("of").required(true))]
+    Report {
+        /// The day on which the report is due, such as 2026-11-20
+        #[arg(long, value_name = "DAY", group = "of")]
+        date: Option<String>,
+        /// A month, such as 2026-11: the reports of its days as one
+        #[arg(long, value_name = "MONTH", group = "of")]
+        month: Option<String>,
+        /// The configuration
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The answer as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Copy the store, also while the daemon works
     Backup {
         /// The configuration

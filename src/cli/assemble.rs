@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::config::{Config, Daemon, Surroundings};
@@ -129,6 +129,7 @@ pub(super) async fn assemble(config: &Config, surroundings: &Surroundings) -> Re
     Ok(Arc::new(Site {
         alarms: Alarms::new(&ledger, &clock, surroundings.path.clone()),
         accepted: Notify::new(),
+        reporting: Mutex::new(()),
         ledger,
         clock,
         entropy,

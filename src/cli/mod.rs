@@ -129,6 +129,10 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
         Command::Sequence(Sequence::Set { feed, n, config, reason, json }) => {
             act::act(&config, Action::SetSequence { feed, next: n, reason }, json, surroundings, log_filter)
         }
+        Command::Report { date, month, config, json } => {
+            let of = date.or(month).unwrap_or_default();
+            act::act(&config, Action::Report { of }, json, surroundings, log_filter)
+        }
         Command::Backup { config, to, json } => match std::path::absolute(&to) {
             // The daemon's own directory is another one.
             Ok(to) => act::act(&config, Action::Backup { to }, json, surroundings, log_filter),

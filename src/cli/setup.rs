@@ -101,6 +101,7 @@ pub(super) fn setup(
         retention: config.retention,
         sources: config.sources.iter().map(|it| source(it, surroundings).map(Arc::new)).collect::<Result<_, _>>()?,
         calendar: config.calendar.clone(),
+        daily: config.daily.clone(),
         alarm_command: config.alarm_command.clone(),
         looking: Looking { settle: daemon.settle, stalled: daemon.stalled, scan: daemon.scan },
     })

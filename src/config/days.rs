@@ -4,9 +4,14 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 
-use crate::calendar::{Calendar, Expected, Weekdays, time_of_day};
+use crate::calendar::{Calendar, Daily, Expected, Weekdays, time_of_day};
 
 use super::reader::{Section, Value};
+
+/// `[report] daily`.
+pub(super) fn daily(it: &Section<'_>) -> Option<Daily> {
+    it.optional("daily", |it| it.checked(Daily::parse(it.text()?)))
+}
 
 /// `[report] timezone` and `holidays`.
 pub(super) fn calendar(it: &Section<'_>) -> Calendar {
@@ -49,7 +54,7 @@ mod tests {
     use crate::config::{Config, EXAMPLE};
 
     fn parse(report: &str, expected: &str) -> Result<Config, Vec<String>> {
-        let text = EXAMPLE.replace("[report]\ntimezone = \"UTC\"", &format!("[report]\n{report}"));
+        let text = EXAMPLE.replace("timezone = \"UTC\"", report);
         let text = text.replace("allow_plaintext = false", &format!("allow_plaintext = false\n{expected}"));
         let parsed = Config::parse(&text, Path::new("/etc/nightdrop/nightdrop.toml"));
         parsed.map_err(|problems| problems.iter().map(ToString::to_string).collect())
@@ -74,6 +79,8 @@ mod tests {
     fn mistakes_are_said() {
         for (report, expected, says) in [
             ("timezone = \"Paris\"", "", "report.timezone: \"Paris\" is no time zone"),
+            ("daily = \"0 0 6 * * 1-5\"", "", "report.daily: weekdays are written by name"),
+            ("daily = \"0 0 6,18 * * *\"", "", "report.daily: a daily report has one time of day"),
             ("timezones = \"UTC\"", "", "report.timezones: not a key of this version; did you mean `timezone`?"),
             ("", "expected = \"18:00\"", "feed[0].expected: expected a table, found a string"),
             ("", "expected = { by = \"02:30\" }", "feed[0].expected.from: required, but absent"),

@@ -27,6 +27,7 @@ pub(super) fn decide(written: Written<'_>, file: &Path, sha256: [u8; 32]) -> Opt
         store: Store { path: written.store_path?, cache_bytes: written.cache_bytes },
         key_encryption_key: written.key_encryption_key?,
         reference: Reference { account_ranges: written.account_ranges?, card_products: written.card_products },
+        daily: written.daily,
         calendar: written.calendar,
         alarm_command: written.alarm_command,
         log: written.log,

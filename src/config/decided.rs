@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::calendar::{Calendar, Expected};
+use crate::calendar::{Calendar, Daily, Expected};
 use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName};
 use crate::telemetry::LogFormat;
 
@@ -30,6 +30,8 @@ pub struct Config {
     pub key_encryption_key: SecretSource,
     /// `[reference]`.
     pub reference: Reference,
+    /// `[report] daily`.
+    pub daily: Option<Daily>,
     /// `[report] timezone` and `holidays`.
     pub calendar: Calendar,
     /// `[alarm] command`: a program and its arguments.

@@ -69,6 +69,7 @@ const KEYS: &[(&str, Kind, bool)] = &[
     ("vault.key_encryption_key", SecretOrCommand, true),
     ("reference.account_ranges", Path, true),
     ("reference.card_products", Path, false),
+    ("report.daily", Text, false),
     ("report.timezone", Text, false),
     ("report.holidays", Texts, false),
     ("alarm.command", Texts, false),

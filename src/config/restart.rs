@@ -16,6 +16,7 @@ pub fn takes_restart(now: &Config, new: &Config) -> Vec<Problem> {
         store: Store { path, cache_bytes },
         key_encryption_key,
         reference: _,
+        daily: _,
         calendar: _,
         alarm_command: _,
         log,

@@ -9,7 +9,7 @@ use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName, cu
 use crate::services::BUILT;
 use crate::telemetry::LogFormat;
 
-use crate::calendar::{Calendar, Expected};
+use crate::calendar::{Calendar, Daily, Expected};
 
 use super::SecretSource;
 use super::days;
@@ -33,6 +33,7 @@ pub(super) struct Written<'d> {
     pub(super) vault_section: Section<'d>,
     pub(super) account_ranges: Option<PathBuf>,
     pub(super) card_products: Option<PathBuf>,
+    pub(super) daily: Option<Daily>,
     pub(super) calendar: Calendar,
     pub(super) alarm_command: Option<Vec<String>>,
     pub(super) log: LogFormat,
@@ -107,6 +108,7 @@ pub(super) fn read<'d>(root: Section<'d>, purpose: Purpose) -> Written<'d> {
     let card_products = reference.optional("card_products", Value::path);
     reference.refuse_unknown();
     let report = root.section("report");
+    let daily = days::daily(&report);
     let calendar = days::calendar(&report);
     report.refuse_unknown();
     let alarm = root.section("alarm");
@@ -135,6 +137,7 @@ pub(super) fn read<'d>(root: Section<'d>, purpose: Purpose) -> Written<'d> {
         vault_section,
         account_ranges,
         card_products,
+        daily,
         calendar,
         alarm_command,
         log,

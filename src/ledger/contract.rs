@@ -13,8 +13,8 @@ use crate::services::{PreparedChunk, Register};
 use crate::vault::WrappedKey;
 
 use super::{
-    AlarmBook, Anchor, AuditEntry, AuditRow, Delivery, Finding, LedgerError, NightBook, Order, Remote, SourceStanding,
-    Taken, Verified,
+    AlarmBook, Anchor, AuditEntry, AuditRow, Delivery, Finding, LedgerError, NightBook, Order, Remote, ReportBook,
+    SourceStanding, Taken, Verified,
 };
 
 /// An intent to claim: written before the copy is begun.
@@ -127,6 +127,8 @@ pub struct Group<'a> {
     pub no: FileNo,
     /// Its issuer.
     pub issuer: &'a str,
+    /// Now: the minute in which the register changes.
+    pub at: Timestamp,
     /// The chunks; their rows leave with final outcomes.
     pub chunks: &'a mut [PreparedChunk],
 }
@@ -238,7 +240,7 @@ pub enum ReferenceKind {
 
 /// The durable account. Every write is one transaction: it is there whole after the call, or not at all.
 #[async_trait]
-pub trait Ledger: AlarmBook + NightBook + Send + Sync {
+pub trait Ledger: AlarmBook + NightBook + ReportBook + Send + Sync {
     /// A pinned value, `None` if it was never set.
     async fn pinned(&self, key: &str) -> Result<Option<String>, LedgerError>;
     /// Pins a value that must not change any more; one pinned before stays and is given back.

@@ -9,6 +9,7 @@ mod contract;
 mod error;
 mod nights;
 mod partner;
+mod reports;
 pub mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -22,4 +23,5 @@ pub use contract::{
 pub use error::LedgerError;
 pub use nights::{NightBook, Watched};
 pub use partner::{Delivery, Order, Remote, SourceStanding, Taken};
+pub use reports::{Counted, Facts, Lacking, Missed, Movement, ReportBook, Version};
 pub use trail::{Actor, Anchor, AuditEntry, AuditEvent, AuditRow, Finding, TRAIL_VERSION, Verified, Verifier};

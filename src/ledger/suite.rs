@@ -16,12 +16,14 @@ use super::{
 
 mod alarms;
 mod partner;
+mod reports;
 mod retention;
 
 pub(super) use alarms::an_alarm_is_open_once_and_told_once_each_way;
 pub(super) use partner::{
     a_file_on_a_server_is_taken_once_until_it_is_gone, the_journal_keeps_order_and_repeats_nothing_unasked,
 };
+pub(super) use reports::{a_feeds_nights_are_kept, reports_are_made_from_what_was_received_and_what_moved};
 pub(super) use retention::{
     a_clock_that_jumps_moves_retention_by_a_step, outbound_files_are_found_once_their_file_is_done_for_long,
     results_go_oldest_first_and_leave_what_they_registered,
@@ -124,7 +126,7 @@ async fn registering(ledger: &dyn Ledger, name: &str, batch_id: &str, content: u
 }
 
 async fn commit(ledger: &dyn Ledger, no: FileNo, chunks: &mut [PreparedChunk]) -> Result<(), LedgerError> {
-    ledger.commit(Group { no, issuer: "ACME", chunks }).await
+    ledger.commit(Group { no, issuer: "ACME", at: AT, chunks }).await
 }
 
 async fn codes(ledger: &dyn Ledger, no: FileNo) -> Vec<Option<Code>> {
@@ -254,7 +256,7 @@ pub(super) async fn another_issuers_cards_are_not_seen(ledger: Arc<dyn Ledger>) 
     let mut of_mine = [0; 16];
     of_mine[..8].copy_from_slice(&mine.0.to_be_bytes());
     let mut group = [chunk(no, 0, &[Ok(1), Err(of_mine)])];
-    ledger.commit(Group { no, issuer: "OTHER", chunks: &mut group }).await.unwrap();
+    ledger.commit(Group { no, issuer: "OTHER", at: AT, chunks: &mut group }).await.unwrap();
     assert_eq!(codes(&*ledger, no).await, [None, Some(Code::NotRegistered)]);
 }
 

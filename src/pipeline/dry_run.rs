@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::intake::FeedMatch;
 use crate::ledger::{Candidate, Ledger, LedgerError, SequenceRule};
-use crate::model::{BatchKey, Clock, Code, Decision, EnvelopeKind, FileNo, Header, Limits, Refusal, Tally};
+use crate::model::{BatchKey, Clock, Code, Decision, EnvelopeKind, FileNo, Header, Limits, Refusal, Tally, Timestamp};
 use crate::open::{self, Opened};
 use crate::parse::Proven;
 use crate::register::{self, Ended, Job, Stop, Watch};
@@ -296,6 +296,10 @@ struct Impatient<'a> {
 }
 
 impl Watch for Impatient<'_> {
+    fn now(&self) -> Timestamp {
+        Timestamp(0)
+    }
+
     fn committed(&self, records: u64) {
         Progress::add(&self.progress.records_done, records);
     }

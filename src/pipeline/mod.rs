@@ -23,6 +23,7 @@ mod post;
 mod proof;
 mod queue;
 mod reply;
+mod reports;
 mod retention;
 mod site;
 mod source;
@@ -36,6 +37,7 @@ pub use dry_run::{CannotForesee, DryRun, Excerpt, Finding, Findings, Foreseen, L
 pub use lane::Lane;
 pub use nights::{Night, Nights, standing as night_standing};
 pub use post::{Post, Round};
+pub use reports::{Made, Reports, ReportsError, When};
 pub use retention::Retention;
 pub use site::{Batches, Current, Feed, Issuer, Looking, Progress, Setup, Site};
 pub use source::{After, Exchange, Source, SourceDoors};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::calendar::{Calendar, Expected, Window};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, Missed};
 use crate::model::{Alarm, AlarmKind, Subject, Timestamp};
 
 use super::site::{Feed, Setup, Site};
@@ -139,7 +139,17 @@ impl Nights {
              the file is accepted",
             feed.files
         );
-        let subject = Subject::night(&feed.name, &window.day.to_string());
+        let day = window.day.to_string();
+        let missed = Missed {
+            issuer: issuer.to_owned(),
+            feed: feed.name.clone(),
+            service: feed.service.view.service,
+            day: day.clone(),
+            window: [window.from.into(), window.by.into(), window.until.into()],
+            files: expected.count,
+        };
+        self.site.ledger.miss(&missed).await?;
+        let subject = Subject::night(&feed.name, &day);
         self.site.alarms.raise(AlarmKind::FileMissing, Some(issuer), subject, what, next).await.map(drop)
     }
 

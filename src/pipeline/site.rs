@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use zeroize::Zeroizing;
 
-use crate::calendar::{Calendar, Expected};
+use crate::calendar::{Calendar, Daily, Expected};
 use crate::ledger::{Ledger, SequenceRule};
 use crate::model::{Clock, EnvelopeKind, Environment, Limits, Retention, ServiceName, Unseal};
 use crate::open::{self, KeyName, Keyring, Recipient, VerifyKey};
@@ -53,6 +53,8 @@ pub struct Site {
     pub alarms: Alarms,
     /// Heard by who waits for files, whenever one is accepted.
     pub accepted: Notify,
+    /// Held by whoever writes a report.
+    pub reporting: Mutex<()>,
     /// The word to stop.
     pub stop: Stop,
     /// What this process has done so far.
@@ -85,6 +87,8 @@ pub struct Setup {
     pub sources: Vec<Arc<Source>>,
     /// Where times of day are, and which days are holidays.
     pub calendar: Calendar,
+    /// When reports are made, if they are.
+    pub daily: Option<Daily>,
     /// What tells operators of alarms, if anything does.
     pub alarm_command: Option<Vec<String>>,
 }

@@ -102,7 +102,9 @@ impl Committer<'_> {
     }
 
     async fn attempt(&self, group: &mut [PreparedChunk]) -> Result<(), LedgerError> {
-        self.destination.commit(Group { no: self.no, issuer: &self.issuer, chunks: group }).await
+        self.destination
+            .commit(Group { no: self.no, issuer: &self.issuer, at: self.watching.now(), chunks: group })
+            .await
     }
 }
 

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::ledger::{Group, Ledger, LedgerError};
-use crate::model::FileNo;
+use crate::model::{FileNo, Timestamp};
 use crate::parse::{Layout, ParseError};
 use crate::services::Judge;
 use crate::vault::Nonces;
@@ -102,6 +102,8 @@ impl Destination for Arc<dyn Ledger> {
 
 /// What the registration tells while it runs.
 pub trait Watch: Send + Sync {
+    /// The wall clock.
+    fn now(&self) -> Timestamp;
     /// Records of this file were committed.
     fn committed(&self, records: u64);
     /// The store failed; tried again after `pause`.

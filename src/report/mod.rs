@@ -14,6 +14,7 @@ pub mod ack;
 mod aged;
 mod book;
 mod cells;
+pub mod daily;
 mod error;
 mod errors;
 mod extra;

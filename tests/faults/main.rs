@@ -13,6 +13,7 @@ mod outbound;
 mod pan;
 mod points;
 mod poison;
+mod reports;
 mod rotation;
 #[path = "../suite/seal.rs"]
 mod seal;

@@ -248,6 +248,7 @@ fn issuers_have_contracts_of_their_own() {
         let expected = if batch == "B0" { "REGISTERED  C-0 " } else { "ALREADY_REGISTERED ALREADY_REGISTERED C-0 " };
         assert_eq!(said(&world.out_of(issuer).recon(&file.stem()).rows[0]), expected, "{issuer}");
     }
+    assert!(world.registers_balance() > 0);
 }
 
 #[test]

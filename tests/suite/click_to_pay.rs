@@ -128,6 +128,7 @@ fn contracts_and_enrolments_dropped_together_are_enrolled_once() {
     assert_eq!((&row["code"], &row["src_digital_card_id"]), ("ALREADY_ENROLLED", ids(0).0.as_str()));
     assert!(plain_lines(&world, &format!("{again}.notifications.jsonl")).is_empty());
     assert!(lines(&world, &format!("{again}.enroll.jsonl")).is_empty());
+    assert!(world.registers_balance() > 0);
 }
 
 #[test]

@@ -183,6 +183,7 @@ fn a_deleted_card_may_be_registered_again_and_gets_a_new_id() {
     assert_ne!(recon.id("anew"), id);
     assert_eq!(said("anew-again"), "REJECTED DUPLICATE_IN_FILE ");
     assert_eq!(recon.trailer, [5, 1, 1, 1, 0, 2]);
+    assert!(world.registers_balance() > 0);
 }
 
 #[test]

@@ -210,6 +210,7 @@ fn rows_make_lists_add_to_them_and_take_out() {
     ];
     assert_eq!(told, expected);
     assert_eq!(&recon.rows[3]["pan_list_name"], "Gold list");
+    assert!(world.registers_balance() > 0);
 }
 
 #[test]
@@ -453,4 +454,5 @@ fn issuers_do_not_see_each_others_lists() {
     );
     world.once().expect(4);
     assert_eq!(world.out_of("OTHER").recon("OTHER_LISTS_taken").rows[0]["code"].to_owned(), "LIST_UNKNOWN");
+    assert!(world.registers_balance() > 0);
 }

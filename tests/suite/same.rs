@@ -40,6 +40,7 @@ fn workers_and_chunk_sizes_change_nothing_in_the_answers() {
         });
         let stem = world.drop_sealed(&file);
         world.once().expect(4);
+        assert!(world.registers_balance() > 0);
         let recon = world.out().recon(&stem);
         let errors = world.out().content(&format!("{stem}.errors.csv"));
         (recon, errors, world.out().timeless_summary(&stem))
@@ -87,6 +88,7 @@ fn nothing_changes_for_any_service() {
         });
         drop_all(&world, &files);
         world.once().expect(4);
+        assert!(world.registers_balance() > 0);
         let told: Vec<_> = files.iter().flat_map(|file| night::told(&world, file)).collect();
         (told, night::counts(&world), world)
     };

@@ -9,6 +9,7 @@ use crate::services::{Expiry, Place, PreparedChunk, asks, settle_all};
 
 use super::Write;
 use super::chunks::{ROWS_A_STATEMENT, values};
+use super::reports::Moved;
 pub(super) use super::services::{nothing_to_prepare as prepare, rows_are_complete as complete};
 use super::vault::{self, broken, fingerprint, marks, sorted};
 
@@ -17,7 +18,7 @@ pub(super) async fn apply(
     no: FileNo,
     issuer: i64,
     chunks: &mut [PreparedChunk],
-) -> Result<(), LedgerError> {
+) -> Result<Moved, LedgerError> {
     let register = read(write.on()?, no, issuer, chunks).await?;
     let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
     let (changes, difference) = fold(&register, asks.iter().copied());
@@ -25,7 +26,7 @@ pub(super) async fn apply(
     write_difference(write, issuer, &difference).await?;
     let settled = places.into_iter().zip(ids.iter().map(|id| &**id).zip(changes));
     settle_all(chunks, settled, settle);
-    Ok(())
+    Ok(Moved { added: difference.made.len(), removed: 0 })
 }
 
 /// Reads what the chunks ask for.

@@ -11,6 +11,7 @@ use crate::services::{Held, Place, PreparedChunk, asks, settle_all};
 
 use super::Write;
 use super::chunks::{ROWS_A_STATEMENT, values};
+use super::reports::Moved;
 pub(super) use super::services::{nothing_to_prepare as prepare, rows_are_complete as complete};
 use super::vault::{self, broken, fingerprint, marks, sorted};
 
@@ -19,13 +20,13 @@ pub(super) async fn apply(
     no: FileNo,
     issuer: i64,
     chunks: &mut [PreparedChunk],
-) -> Result<(), LedgerError> {
+) -> Result<Moved, LedgerError> {
     let register = read(write.on()?, no, issuer, chunks).await?;
     let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
     let (changes, difference) = fold(&register, asks.iter().copied());
     write_difference(write, issuer, &difference).await?;
     settle_all(chunks, places.into_iter().zip(changes), settle);
-    Ok(())
+    Ok(Moved { added: difference.added.len(), removed: difference.removed.len() })
 }
 
 const CARD: &str = "SELECT vault_card.fingerprint, vault_card.pan_id, digits, bin6, last4, \

@@ -8,7 +8,7 @@ use crate::model::{Failure, FileNo, Masked, Outcome, Place, RecordRow, Tally};
 use crate::services::{ORDINAL_BITS, PreparedChunk};
 
 use super::files::{one_step, stored};
-use super::{SqliteLedger, Write, services};
+use super::{SqliteLedger, Write, reports, services};
 
 /// The form of the outcomes in a chunk row: postcard of `Vec<RecordRow>`.
 const VERSION: i64 = 2;
@@ -61,7 +61,7 @@ pub(super) fn chunk_id(no: FileNo, index: u64) -> i64 {
 
 impl SqliteLedger {
     pub(super) async fn commit_group(&self, group: Group<'_>) -> Result<(), LedgerError> {
-        let Group { no, issuer, chunks } = group;
+        let Group { no, issuer, at, chunks } = group;
         let (Some(first), false) = (chunks.first().map(|chunk| chunk.index), chunks.is_empty()) else { return Ok(()) };
         let mut reader = self.readers.acquire().await?;
         let known = self.issuer_if_known(&mut reader, issuer).await?.unwrap_or(-1);
@@ -69,7 +69,8 @@ impl SqliteLedger {
         drop(reader);
         let mut write = self.begin().await?;
         let issuer = self.issuer(&mut write, issuer).await?;
-        services::apply(&mut write, no, issuer, chunks).await?;
+        let moved = services::apply(&mut write, no, issuer, chunks).await?;
+        reports::move_by(&mut write, no, issuer, moved, at).await?;
         let mut tally = Tally::default();
         chunks.iter().flat_map(|chunk| &chunk.rows).for_each(|row| tally.count(row.outcome));
         insert_chunks(&mut write, no, chunks).await?;

@@ -20,6 +20,7 @@ use crate::vault::{SEALED_BYTES, SealedPan};
 
 use super::Write;
 use super::chunks::{ROWS_A_STATEMENT, values};
+use super::reports::Moved;
 pub(super) use super::services::rows_are_complete as complete;
 use super::vault::{self, broken, marks, sorted};
 
@@ -28,14 +29,14 @@ pub(super) async fn apply(
     no: FileNo,
     issuer: i64,
     chunks: &mut [PreparedChunk],
-) -> Result<(), LedgerError> {
+) -> Result<Moved, LedgerError> {
     let register = read(write.on()?, no, issuer, chunks).await?;
     let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
     let (changes, difference) = fold(&register, asks.iter().copied());
     write_difference(write, issuer, &difference).await?;
     let settled: Vec<Settled> = asks.iter().map(|ask| Settled::of(ask)).collect();
     settle_all(chunks, places.into_iter().zip(settled.iter().zip(changes)), settle);
-    Ok(())
+    Ok(Moved { added: difference.enrolments.len(), removed: 0 })
 }
 
 /// A contract, and its PAN as the vault has it.

@@ -20,6 +20,7 @@ mod pan_lists;
 mod partner;
 mod payment_cards;
 mod reads;
+mod reports;
 mod retention;
 mod rows;
 mod services;

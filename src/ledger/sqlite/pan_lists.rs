@@ -15,6 +15,7 @@ use crate::vault::Fingerprint;
 
 use super::Write;
 use super::chunks::{ROWS_A_STATEMENT, values};
+use super::reports::Moved;
 pub(super) use super::services::nothing_to_prepare as prepare;
 use super::vault::{self, broken, marks, sorted};
 
@@ -23,22 +24,22 @@ pub(super) async fn apply(
     no: FileNo,
     issuer: i64,
     chunks: &mut [PreparedChunk],
-) -> Result<(), LedgerError> {
+) -> Result<Moved, LedgerError> {
     let mut register = read(write.on()?, no, issuer, chunks).await?;
     let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
-    let changes = loop {
+    let (changes, moved) = loop {
         let (changes, difference) = fold(no, &register, asks.iter().copied());
         // An id that another list has already is passed over, and all is decided anew.
         let taken = taken(write.on()?, issuer, &difference).await?;
         if taken.is_empty() {
             write_difference(write, no, issuer, &difference).await?;
-            break changes;
+            break (changes, Moved { added: difference.added.len(), removed: difference.removed.len() });
         }
         register.taken.extend(taken);
     };
     let settled: Vec<Settled> = asks.iter().map(|ask| Settled::of(ask)).collect();
     settle_all(chunks, places.into_iter().zip(settled.iter().zip(changes)), settle);
-    Ok(())
+    Ok(moved)
 }
 
 const LIST: &str = "SELECT no, pan_list_id, cid, ica, country, low, high, name, request FROM pan_list";

@@ -15,6 +15,7 @@ use crate::vault::Fingerprint;
 
 use super::Write;
 use super::chunks::{ROWS_A_STATEMENT, values};
+use super::reports::Moved;
 pub(super) use super::services::{nothing_to_prepare as prepare, rows_are_complete as complete};
 use super::vault::{self, broken, fingerprint, marks, sorted};
 
@@ -23,21 +24,25 @@ pub(super) async fn apply(
     no: FileNo,
     issuer: i64,
     chunks: &mut [PreparedChunk],
-) -> Result<(), LedgerError> {
+) -> Result<Moved, LedgerError> {
     let mut settled: Vec<(Place, Change)> = Vec::new();
+    let mut moved = Moved::default();
     {
         let asks = asks::<Ask>(chunks);
         let plain = !asks.iter().any(|(_, ask)| matches!(ask, Ask::Delete(_)));
         let left = if plain { insert_outright(write, no, issuer, asks, &mut settled).await? } else { asks };
+        moved.added += settled.len();
         if !left.is_empty() {
             let register = touched(write.on()?, issuer, left.iter().map(|(_, ask)| *ask)).await?;
             let (changes, difference) = fold(no, &register, left.iter().map(|(_, ask)| *ask));
             settled.extend(left.iter().map(|(place, _)| *place).zip(changes));
+            moved.added += difference.added.len();
+            moved.removed += difference.removed.len();
             write_difference(write, no, issuer, &difference).await?;
         }
     }
     settle_all(chunks, settled, settle);
-    Ok(())
+    Ok(moved)
 }
 
 /// Inserts every PAN that the vault does not hold, and its card. Gives back what remains to be decided: the losers of a conflict, and lookups.

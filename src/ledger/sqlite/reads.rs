@@ -78,7 +78,7 @@ impl SqliteLedger {
     }
 }
 
-fn account(row: &SqliteRow) -> Result<Account, LedgerError> {
+pub(super) fn account(row: &SqliteRow) -> Result<Account, LedgerError> {
     let broken = || LedgerError::Inconsistent("what went out for a file has an unknown form".into());
     let outbound: Option<&str> = row.try_get("outbound")?;
     let time = |column: &str| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Timestamp));

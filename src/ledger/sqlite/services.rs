@@ -7,18 +7,19 @@ use crate::model::{FileNo, RecordRow, ServiceName, registry};
 use crate::services::{Effects, PreparedChunk, Register};
 
 use super::Write;
+use super::reports::Moved;
 
 macro_rules! stores {
     ($($name:ident $word:literal in $folder:ident;)*) => {
-        /// Decides what the chunks ask, and writes what comes of it.
+        /// Decides what the chunks ask, and writes what comes of it; says what it did to the register.
         pub(super) async fn apply(
             write: &mut Write<'_>,
             no: FileNo,
             issuer: i64,
             chunks: &mut [PreparedChunk],
-        ) -> Result<(), LedgerError> {
+        ) -> Result<Moved, LedgerError> {
             match chunks.first().map(|chunk| &chunk.effects) {
-                None => Ok(()),
+                None => Ok(Moved::default()),
                 $(Some(Effects::$name(_)) => super::$folder::apply(write, no, issuer, chunks).await,)*
             }
         }

@@ -46,6 +46,8 @@ runs!(
     a_file_on_a_server_is_taken_once_until_it_is_gone,
     the_journal_keeps_order_and_repeats_nothing_unasked,
     an_alarm_is_open_once_and_told_once_each_way,
+    a_feeds_nights_are_kept,
+    reports_are_made_from_what_was_received_and_what_moved,
 );
 
 #[tokio::test]

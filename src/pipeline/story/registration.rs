@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::faults;
 use crate::ledger::LedgerError;
-use crate::model::{FileNo, FileRecord, State};
+use crate::model::{FileNo, FileRecord, State, Timestamp};
 use crate::open::{Opened, Recipient};
 use crate::parse::Proven;
 use crate::register::{self, Ended, Job};
@@ -216,6 +216,10 @@ impl Watching<'_> {
 }
 
 impl register::Watch for Watching<'_> {
+    fn now(&self) -> Timestamp {
+        self.story.site.clock.now()
+    }
+
     fn committed(&self, records: u64) {
         faults::reach("committed", &self.record.name);
         self.story.unmark(self.record.no);

@@ -207,6 +207,7 @@ fn a_deleted_pan_is_retired_for_good_and_only_here() {
         );
         assert_eq!(&world.out().recon(&stem).row("a")["recoverable"], "false");
     }
+    assert!(world.registers_balance() > 0);
 }
 
 #[test]
@@ -236,6 +237,7 @@ fn two_issuers_know_nothing_of_each_other() {
     world.once().expect(0);
     let recon = world.out_of("OTHER").recon(&again.stem());
     assert_eq!(&recon.rows[0]["outcome"], "ALREADY_REGISTERED");
+    assert!(world.registers_balance() > 0);
 }
 
 #[test]
