@@ -4,7 +4,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::ledger::LedgerError;
 use crate::model::FileNo;
-use crate::services::card_contracts::{Ask, Contract, Difference, Register, Status, fold, settle};
+use crate::services::card_contracts::{Ask, Change, Contract, Difference, Register, Status, fold, settle};
 use crate::services::{Expiry, Place, PreparedChunk, asks, settle_all};
 
 use super::Write;
@@ -24,9 +24,10 @@ pub(super) async fn apply(
     let (changes, difference) = fold(&register, asks.iter().copied());
     let ids: Vec<Box<str>> = asks.iter().map(|Ask(new)| new.id.clone()).collect();
     write_difference(write, issuer, &difference).await?;
+    let moved = Moved::of(&changes, |it| *it == Change::Made, |_| false);
     let settled = places.into_iter().zip(ids.iter().map(|id| &**id).zip(changes));
     settle_all(chunks, settled, settle);
-    Ok(Moved { added: difference.made.len(), removed: 0 })
+    Ok(moved)
 }
 
 /// Reads what the chunks ask for.

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::ledger::LedgerError;
 use crate::model::{FileNo, Masked};
-use crate::services::cards::{Ask, Card, Difference, Register, Registration, fold, settle};
+use crate::services::cards::{Ask, Card, Change, Difference, Register, Registration, fold, settle};
 use crate::services::{Held, Place, PreparedChunk, asks, settle_all};
 
 use super::Write;
@@ -25,8 +25,11 @@ pub(super) async fn apply(
     let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
     let (changes, difference) = fold(&register, asks.iter().copied());
     write_difference(write, issuer, &difference).await?;
+    let (adds, removes) =
+        (|it: &Change| matches!(it, Change::Registered(..)), |it: &Change| matches!(it, Change::Deleted(_)));
+    let moved = Moved::of(&changes, adds, removes);
     settle_all(chunks, places.into_iter().zip(changes), settle);
-    Ok(Moved { added: difference.added.len(), removed: difference.removed.len() })
+    Ok(moved)
 }
 
 const CARD: &str = "SELECT vault_card.fingerprint, vault_card.pan_id, digits, bin6, last4, \

@@ -12,7 +12,7 @@ use crate::ledger::LedgerError;
 use crate::model::{FileNo, Masked};
 use crate::services::card_contracts::Status;
 use crate::services::click_to_pay::{
-    Ask, CardObject, Consumer, ConsumerKey, Contract, Difference, Enrolment, Fetched, Register, Settled, With,
+    Ask, CardObject, Change, Consumer, ConsumerKey, Contract, Difference, Enrolment, Fetched, Register, Settled, With,
     card_data, decision, fold, settle,
 };
 use crate::services::{Ask as _, Expiry, PanChanges, Place, PreparedChunk, asks, settle_all};
@@ -34,9 +34,10 @@ pub(super) async fn apply(
     let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
     let (changes, difference) = fold(&register, asks.iter().copied());
     write_difference(write, issuer, &difference).await?;
+    let moved = Moved::of(&changes, |it| matches!(it, Change::Enrolled(_)), |_| false);
     let settled: Vec<Settled> = asks.iter().map(|ask| Settled::of(ask)).collect();
     settle_all(chunks, places.into_iter().zip(settled.iter().zip(changes)), settle);
-    Ok(Moved { added: difference.enrolments.len(), removed: 0 })
+    Ok(moved)
 }
 
 /// A contract, and its PAN as the vault has it.

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use crate::ledger::LedgerError;
 use crate::model::{FileNo, RecordRow};
 use crate::services::pan_lists::{
-    Ask, Brings, Difference, List, ListRef, Lists, Own, Range, Register, Settled, Shown, Wanted, fold, settle,
+    Ask, Brings, Change, Difference, List, ListRef, Lists, Own, Range, Register, Settled, Shown, Wanted, fold, settle,
 };
 use crate::services::{Place, PreparedChunk, asks, settle_all};
 use crate::vault::Fingerprint;
@@ -27,16 +27,20 @@ pub(super) async fn apply(
 ) -> Result<Moved, LedgerError> {
     let mut register = read(write.on()?, no, issuer, chunks).await?;
     let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
-    let (changes, moved) = loop {
+    let changes = loop {
         let (changes, difference) = fold(no, &register, asks.iter().copied());
         // An id that another list has already is passed over, and all is decided anew.
         let taken = taken(write.on()?, issuer, &difference).await?;
         if taken.is_empty() {
             write_difference(write, no, issuer, &difference).await?;
-            break (changes, Moved { added: difference.added.len(), removed: difference.removed.len() });
+            break changes;
         }
         register.taken.extend(taken);
     };
+    // A list that is made without a PAN has no member.
+    let asked = asks.iter().zip(&changes).filter(|(ask, _)| matches!(ask.brings, Brings::Pan(_)));
+    let (adds, removes) = (|it: &Change| *it == Change::Registered, |it: &Change| *it == Change::Deregistered);
+    let moved = Moved::of(asked.map(|(_, change)| change), adds, removes);
     let settled: Vec<Settled> = asks.iter().map(|ask| Settled::of(ask)).collect();
     settle_all(chunks, places.into_iter().zip(settled.iter().zip(changes)), settle);
     Ok(moved)

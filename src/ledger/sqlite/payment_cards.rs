@@ -26,21 +26,20 @@ pub(super) async fn apply(
     chunks: &mut [PreparedChunk],
 ) -> Result<Moved, LedgerError> {
     let mut settled: Vec<(Place, Change)> = Vec::new();
-    let mut moved = Moved::default();
     {
         let asks = asks::<Ask>(chunks);
         let plain = !asks.iter().any(|(_, ask)| matches!(ask, Ask::Delete(_)));
         let left = if plain { insert_outright(write, no, issuer, asks, &mut settled).await? } else { asks };
-        moved.added += settled.len();
         if !left.is_empty() {
             let register = touched(write.on()?, issuer, left.iter().map(|(_, ask)| *ask)).await?;
             let (changes, difference) = fold(no, &register, left.iter().map(|(_, ask)| *ask));
             settled.extend(left.iter().map(|(place, _)| *place).zip(changes));
-            moved.added += difference.added.len();
-            moved.removed += difference.removed.len();
             write_difference(write, no, issuer, &difference).await?;
         }
     }
+    let (adds, removes) =
+        (|it: &Change| matches!(it, Change::Registered(_)), |it: &Change| matches!(it, Change::Deleted(..)));
+    let moved = Moved::of(settled.iter().map(|(_, change)| change), adds, removes);
     settle_all(chunks, settled, settle);
     Ok(moved)
 }

@@ -11,11 +11,28 @@ use super::rows::FILE;
 use super::vault::broken;
 use super::{SqliteLedger, Write};
 
-/// What a group of chunks did to its register.
+/// What the records of a group of chunks did to its register: one that comes and goes again counts both ways, so that it is
+/// the same whatever the groups are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Moved {
     pub(super) added: usize,
     pub(super) removed: usize,
+}
+
+impl Moved {
+    /// Counts changes of a register: those that add a row to it and those that take one away.
+    pub(super) fn of<'c, C: 'c>(
+        changes: impl IntoIterator<Item = &'c C>,
+        adds: impl Fn(&C) -> bool,
+        removes: impl Fn(&C) -> bool,
+    ) -> Self {
+        let mut moved = Self::default();
+        for change in changes {
+            moved.added += usize::from(adds(change));
+            moved.removed += usize::from(removes(change));
+        }
+        moved
+    }
 }
 
 const MINUTE_MS: i64 = 60_000;
