@@ -114,11 +114,10 @@ fn a_greeting_without_an_end_is_bounded() {
         while stream.write_all(lines.as_bytes()).is_ok() {}
     });
     let sshd = Sshd::new();
-    let options = Options { call: Duration::from_secs(2), ..through(&sshd, port) };
     let begun = now();
-    let error = run(client(options).list("")).unwrap_err();
-    assert!(matches!(error, Error::Slow { .. } | Error::Protocol { .. }), "{error:?}");
-    assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
+    let error = run(client(through(&sshd, port)).list("")).unwrap_err();
+    assert!(matches!(&error, Error::Protocol { detail, .. } if detail.contains("far more")), "{error:?}");
+    assert!(begun.elapsed() < Duration::from_secs(60), "long before the call's limit: {:?}", begun.elapsed());
 }
 
 /// How many bytes of memory this process has.
