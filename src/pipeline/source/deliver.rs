@@ -67,6 +67,7 @@ impl Exchange {
                     patiently!(site, Ok(site.ledger.delivery_tried(delivery.id, Ok(now)).await?))?;
                     telemetry::delivered(&self.source.name, &delivery.name);
                 }
+                Err(_) if site.stop.said() => return Err(Trouble::Stopped.into()),
                 Err(error) => {
                     let found = Fault::of_delivery(&error);
                     patiently!(site, Ok(site.ledger.delivery_tried(delivery.id, Err(&found.why)).await?))?;
@@ -100,6 +101,6 @@ impl Exchange {
         let Some(sha256) = crate::model::unhex(&delivery.sha256) else {
             return Ok(Err(Error::Source { name: delivery.name.clone() }));
         };
-        Ok(self.client.upload(file, dir, &delivery.name, size, sha256).await.map(drop))
+        Ok(self.asked(self.client.upload(file, dir, &delivery.name, size, sha256)).await.map(drop))
     }
 }

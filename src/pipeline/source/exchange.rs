@@ -121,12 +121,9 @@ impl Exchange {
                 }
                 let poll = if once { Some(ONCE_LOOK) } else { self.until_poll() };
                 let again = looked.and_then(|looked| looked.next_change);
-                wait = if look {
-                    // What failed on the way is tried again after the pause, not at the next poll.
-                    [pause, again, poll].into_iter().flatten().min()
-                } else {
-                    wait
-                };
+                // What failed on the way is tried again after the pause, not at the next poll.
+                let next = if look { poll } else { wait };
+                wait = [pause, again, next].into_iter().flatten().min();
                 next_look = wait.map(|wait| now + wait);
             } else if let Some(until) = paused_until {
                 wait = Some(until.saturating_duration_since(now));
@@ -138,6 +135,15 @@ impl Exchange {
                 _ = changes.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
+        }
+    }
+
+    /// A call to the server, which the word to stop takes back: no server is waited for at the end.
+    pub(super) async fn asked<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            answered = call => answered,
+            () = self.site.stop.told() => Err(Error::Ended),
         }
     }
 
@@ -155,6 +161,8 @@ impl Exchange {
                 let fault = round.fault.take();
                 (Some(round), fault.map_or(Ok(()), Err))
             }
+            // Cut short by the stop, which says nothing of the partner.
+            Err(Failed::Partner(_)) if self.site.stop.said() => return Err(Trouble::Stopped),
             Err(Failed::Partner(error)) => (None, Err(Fault::of(&error))),
             Err(Failed::Here(Trouble::Later { part, error })) => {
                 let why = super::super::patience::chain(error.as_ref());
@@ -190,7 +198,8 @@ impl Exchange {
         let mut faults = Vec::new();
         faults.extend(self.deliver().await?);
         faults.extend(self.remove_decided().await?);
-        let looked = if look { Some(self.look().await?) } else { None };
+        let mut looked = if look { Some(self.look().await?) } else { None };
+        faults.extend(looked.as_mut().and_then(|looked| looked.fault.take()));
         Ok(Round { looked, fault: faults.into_iter().next() })
     }
 

@@ -17,6 +17,7 @@ use super::super::post::{IN_HAND_LOOK, IN_HAND_MAX, stem};
 use super::super::site::Progress;
 use super::super::story::{Arrival, Pending};
 use super::exchange::{Exchange, Failed};
+use super::health::{Fault, Kind as Fails, kind};
 use super::remove::{kind_of, mark_of};
 use super::{After, name_of, within};
 
@@ -24,7 +25,7 @@ use super::{After, name_of, within};
 const ROOM_LOOK: Duration = Duration::from_secs(10);
 
 /// What a look came to.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Looked {
     /// Files fetched.
     pub(super) claimed: usize,
@@ -34,6 +35,8 @@ pub(super) struct Looked {
     pub(super) settling: usize,
     /// Files that ended early and are left until they have stayed unchanged for `stalled`.
     pub(super) stalled: Vec<String>,
+    /// What the server said no to.
+    pub(super) fault: Option<Fault>,
 }
 
 impl Exchange {
@@ -42,13 +45,13 @@ impl Exchange {
         let Some(inbound) = self.source.inbound.clone() else {
             // Whether answers could go there is worth knowing before there are any.
             let outbound = self.source.outbound.as_deref().unwrap_or_default();
-            return match self.client.stat(outbound).await? {
+            return match self.asked(self.client.stat(outbound)).await? {
                 Some(_) => Ok(Looked::default()),
                 None => Err(Error::Missing { path: outbound.to_owned() }.into()),
             };
         };
         let site = Arc::clone(&self.site);
-        let listing = self.client.list(&inbound).await?;
+        let listing = self.asked(self.client.list(&inbound)).await?;
         let own = match &self.source.after {
             After::Move(to) => to.split('/').next().unwrap_or_default(),
             After::Delete | After::Keep => "",
@@ -82,6 +85,7 @@ impl Exchange {
             next_change: shown.next_change,
             settling: shown.settling,
             stalled: shown.stalled_waiting,
+            fault: None,
         };
         // Where feeds go after others, files that are listed together come to the lane together.
         let together = self.issuer.feeds.iter().any(|feed| !feed.after.is_empty());
@@ -108,6 +112,10 @@ impl Exchange {
                     fetched.push(pending);
                 }
                 Ok(None) => looked.settling += 1,
+                // What the server says no to is one file's: the others are fetched.
+                Err(Failed::Partner(error)) if kind(&error) == Fails::Place => {
+                    looked.fault.get_or_insert(Fault::of(&error));
+                }
                 Err(failed) => {
                     self.hand_over(&mut fetched);
                     return Err(failed);
@@ -128,7 +136,7 @@ impl Exchange {
         }
     }
 
-    /// What was taken and decided about, and is no longer listed as it was, is gone.
+    /// What was taken and decided about, and is no longer listed as it was, is gone; but not while its done marker is still to go.
     async fn close_gone(&self, listing: &[Listed], taken: &[Taken]) -> Result<(), Failed> {
         let listed: HashSet<(&[u8], Mark)> = listing.iter().map(|it| (&it.name[..], it.mark)).collect();
         let site = &self.site;
@@ -136,7 +144,9 @@ impl Exchange {
             let name = name_of(&taken.remote.path);
             let aside = intake::aside_of(name);
             let lies_there = |name: &str| listed.contains(&(name.as_bytes(), mark(&taken.remote)));
-            if !lies_there(name) && !lies_there(&aside) {
+            let marker = intake::marker_of(name);
+            let marked = self.takes_markers_away() && listing.iter().any(|it| it.name == marker.as_bytes());
+            if !lies_there(name) && !lies_there(&aside) && !marked {
                 patiently!(site, Ok(site.ledger.remote_gone(taken.id, site.clock.now()).await?))?;
             }
         }
@@ -215,12 +225,12 @@ impl Exchange {
             Ok((copy, kept))
         })
         .await?;
-        let fetched = match self.client.download(path, copy, mark.size).await {
+        let fetched = match self.asked(self.client.download(path, copy, mark.size)).await {
             Ok(fetched) => fetched,
             Err(Error::Changed { .. } | Error::Missing { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let same = self.client.stat(path).await?.is_some_and(|entry| mark_of(&entry) == mark);
+        let same = self.asked(self.client.stat(path)).await?.is_some_and(|entry| mark_of(&entry) == mark);
         if !same || fetched.mtime != mark.mtime {
             return Ok(None);
         }
@@ -231,9 +241,15 @@ impl Exchange {
 
     async fn put_back(&self, record: &FileRecord) -> Result<(), Failed> {
         let site = &self.site;
-        let (work, id) = (site.work.clone(), record.no.to_string());
-        blocking(move || Ok(intake::discard_copy(&work, &id)?)).await?;
-        match patiently!(site, Ok(site.ledger.unclaim(record.no, site.clock.now()).await?)) {
+        let put_back = async {
+            // An intent that stayed would keep the file from being fetched again.
+            patiently!(site, {
+                let (work, id) = (site.work.clone(), record.no.to_string());
+                blocking(move || Ok(intake::discard_copy(&work, &id)?)).await
+            })?;
+            patiently!(site, Ok(site.ledger.unclaim(record.no, site.clock.now()).await?))
+        };
+        match put_back.await {
             // The next start takes the intent back.
             Ok(()) | Err(Trouble::Stopped) => Ok(()),
             Err(trouble) => Err(trouble.into()),

@@ -60,23 +60,26 @@ impl Exchange {
         let name = name_of(path);
         let dir = &path[..path.len() - name.len()];
         let aside = within(dir, &aside_of(name));
-        // Left there by a try that was cut off.
-        if is_it(&self.client.stat(&aside).await?) {
+        let lies_aside = self.asked(self.client.stat(&aside)).await?;
+        if is_it(&lies_aside) {
+            // Left there by a try that was cut off.
             self.let_go(&aside, dir, name).await?;
-        } else if is_it(&self.client.stat(path).await?) {
-            match self.client.rename(path, &aside).await {
-                Ok(()) if is_it(&self.client.stat(&aside).await?) => self.let_go(&aside, dir, name).await?,
+        } else if lies_aside.is_some() && is_it(&self.asked(self.client.stat(path)).await?) {
+            // Another file lies aside, until this name is free for it: some servers would rename over it.
+            self.let_go(path, dir, name).await?;
+        } else if is_it(&self.asked(self.client.stat(path)).await?) {
+            match self.asked(self.client.rename(path, &aside)).await {
+                Ok(()) if is_it(&self.asked(self.client.stat(&aside)).await?) => self.let_go(&aside, dir, name).await?,
                 // Another file took its place between the look and the step.
-                Ok(()) => self.client.rename(&aside, path).await?,
+                Ok(()) => self.asked(self.client.rename(&aside, path)).await?,
                 // Where nothing may be renamed it goes as it stands.
                 Err(Error::Denied { .. } | Error::Refused { .. }) => self.let_go(path, dir, name).await?,
                 Err(Error::Missing { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        let feed = self.issuer.feeds.iter().any(|feed| feed.done_marker);
-        if feed && self.client.stat(path).await?.is_none() {
-            match self.client.remove(&within(dir, &marker_of(name))).await {
+        if self.takes_markers_away() && self.asked(self.client.stat(path)).await?.is_none() {
+            match self.asked(self.client.remove(&within(dir, &marker_of(name)))).await {
                 Ok(()) | Err(Error::Missing { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -84,10 +87,15 @@ impl Exchange {
         Ok(())
     }
 
+    /// Whether a file's done marker goes with it.
+    pub(super) fn takes_markers_away(&self) -> bool {
+        self.source.after != After::Keep && self.issuer.feeds.iter().any(|feed| feed.done_marker)
+    }
+
     /// Removes it, or moves it where fetched files go.
     async fn let_go(&self, path: &str, dir: &str, name: &str) -> Result<(), Error> {
         let After::Move(to) = &self.source.after else {
-            return match self.client.remove(path).await {
+            return match self.asked(self.client.remove(path)).await {
                 Err(Error::Missing { .. }) => Ok(()),
                 ended => ended,
             };
@@ -95,12 +103,17 @@ impl Exchange {
         let to = if to.starts_with('/') { to.clone() } else { within(dir, to) };
         let mut target = within(&to, name);
         for next in 2..SAME_NAME_MAX {
-            if self.client.stat(&target).await?.is_none() {
+            if self.asked(self.client.stat(&target)).await?.is_none() {
                 break;
             }
             target = within(&to, &format!("{name}.{next}"));
         }
-        self.client.rename(path, &target).await
+        match self.asked(self.client.rename(path, &target)).await {
+            // Of the two that a rename may miss, the directory is what somebody must make; a file that is gone may be gone.
+            Err(Error::Missing { .. }) if self.asked(self.client.stat(&to)).await?.is_some() => Ok(()),
+            Err(Error::Missing { .. }) => Err(Error::Missing { path: to }),
+            ended => ended,
+        }
     }
 
     /// Gives what a removal left aside its name again, where it is not the file that was to go.
@@ -108,9 +121,11 @@ impl Exchange {
         let Some(inbound) = &self.source.inbound else { return Ok(()) };
         for (name, mark_there) in aside {
             let path = within(inbound, name);
-            let ours = taken.iter().any(|it| it.decided && it.remote.path == path && mark(&it.remote) == *mark_there);
-            if !ours && self.client.stat(&path).await?.is_none() {
-                self.client.rename(&within(inbound, &aside_of(name)), &path).await?;
+            // Where files are kept, one that was to go when they were not is put back too.
+            let ours = self.source.after != After::Keep
+                && taken.iter().any(|it| it.decided && it.remote.path == path && mark(&it.remote) == *mark_there);
+            if !ours && self.asked(self.client.stat(&path)).await?.is_none() {
+                self.asked(self.client.rename(&within(inbound, &aside_of(name)), &path)).await?;
             }
         }
         Ok(())
