@@ -40,10 +40,10 @@ test: packages-test $(VENV)/.made
 	$(CARGO) test --workspace --locked
 	$(CARGO) test --locked --features faults --test faults
 
-## The campaigns at full size: 300 kills, a million records; and the whole suite once more under strace, each run held
+## The campaigns at full size: 300 kills, a million records, 200 broken lines; and the whole suite once more under strace, each run held
 ## against what the systemd unit allows. On the release build; minutes, once that is built.
 test-long: packages-test $(VENV)/.made
-	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large:: sftp_client::cuts
+	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large:: sftp_client::cuts sources::faults:: sources::kills::
 	NIGHTDROP_TEST_STRACE=1 $(CARGO) test --release --locked --test suite -- --skip large::
 
 ## Format, clippy, documentation, licences and sources of dependencies, advisories.

@@ -1,8 +1,8 @@
 //! The contract, tested from outside: every test makes a daemon's directories, drops files, runs the binary and reads
 //! what it wrote. A failure keeps its directories and prints the commands that repeat it.
 //!
-//! `make test` runs these at a size of seconds; `make test-long` runs [`crash`] and [`large`] at full size, and all of
-//! them once more under strace.
+//! `make test` runs these at a size of seconds; `make test-long` runs [`crash`], [`large`] and the broken lines of
+//! [`sources`] at full size, and all of them once more under strace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
 
 mod actions;

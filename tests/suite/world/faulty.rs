@@ -102,9 +102,10 @@ impl Drop for Faulty {
 
 impl Shared {
     fn carry(self: &Arc<Self>, client: TcpStream) {
+        let fault = *self.fault.lock().unwrap();
+        // Counted after its fault is settled: who waits for a connection may then set another.
         self.connections.fetch_add(1, Ordering::SeqCst);
         let Ok(server) = TcpStream::connect(("127.0.0.1", self.to)) else { return };
-        let fault = *self.fault.lock().unwrap();
         let line = Arc::new(Line { client, server, fault, silent: AtomicBool::new(false) });
         for way in [Way::Up, Way::Down] {
             let (line, shared) = (Arc::clone(&line), Arc::clone(self));
