@@ -112,6 +112,9 @@ pub struct Look {
     pub stalled_waiting: Vec<String>,
 }
 
+/// How soon to look again whether a proof is over.
+const PROOF_LOOK: Duration = Duration::from_millis(500);
+
 /// One issuer's inbound directory and what is remembered of it.
 pub struct Inbox {
     options: Options,
@@ -122,6 +125,8 @@ pub struct Inbox {
     /// Files that were claimed and whose originals still lie there. Kept by name and identity: the same name with
     /// other content is a new arrival.
     in_hand: HashMap<String, Identity>,
+    /// Those of them of which it is not known yet whether they are whole.
+    unproven: HashMap<String, Identity>,
 }
 
 struct Seen {
@@ -152,7 +157,14 @@ impl Inbox {
     /// Begins with nothing remembered; the directory need not exist yet.
     pub fn new(options: Options) -> Result<Self, IntakeError> {
         let patterns = Patterns::new(&options.feeds)?;
-        Ok(Self { options, patterns, round: 0, seen: HashMap::new(), in_hand: HashMap::new() })
+        Ok(Self {
+            options,
+            patterns,
+            round: 0,
+            seen: HashMap::new(),
+            in_hand: HashMap::new(),
+            unproven: HashMap::new(),
+        })
     }
 
     /// Goes on by other rules with all that it remembers. The directory stays the one that it is of.
@@ -207,6 +219,19 @@ impl Inbox {
         self.in_hand.insert(name.to_owned(), identity);
     }
 
+    /// The file in hand is about to be proven. Until that is over, what has taken its place under its name is not offered: it may
+    /// be the same upload, further on, and its claim is to find the name as if there had been no other.
+    pub fn proving(&mut self, name: &str, identity: Identity) {
+        self.unproven.insert(name.to_owned(), identity);
+    }
+
+    /// Its proof is over, whatever came of it.
+    pub fn proven(&mut self, name: &str, identity: &Identity) {
+        if self.unproven.get(name) == Some(identity) {
+            self.unproven.remove(name);
+        }
+    }
+
     /// The file is no longer in hand: its original was removed, or its claim came to nothing. Whatever lies under the
     /// name settles anew. Must follow every [`Self::claimed`] in the end; a later claim of the same name stays.
     pub fn forget(&mut self, name: &str, identity: &Identity) {
@@ -234,6 +259,7 @@ impl Inbox {
     }
 
     fn release(&mut self, name: &str, identity: &Identity) -> bool {
+        self.proven(name, identity);
         self.in_hand.get(name) == Some(identity) && self.in_hand.remove(name).is_some()
     }
 
@@ -255,7 +281,7 @@ impl Inbox {
 
     fn judge(&mut self, dir: &Directory, markers: &HashSet<Box<str>>, now: Instant) -> Look {
         let mut look = Look::default();
-        let Self { options, patterns, seen, in_hand, .. } = self;
+        let Self { options, patterns, seen, in_hand, unproven, .. } = self;
         for (bytes, seen) in seen {
             let unchanged = now.saturating_duration_since(seen.since);
             let mut say = |kind: OddKind| {
@@ -283,6 +309,10 @@ impl Inbox {
                 }
                 (What::File { identity, one_link }, Name::Arrival(name)) => {
                     if in_hand.get(name) == Some(&identity) {
+                        continue;
+                    }
+                    if unproven.contains_key(name) {
+                        look.wait(options.settle.min(PROOF_LOOK));
                         continue;
                     }
                     let wanted = if seen.ended_early { options.stalled.max(options.settle) } else { options.settle };

@@ -81,6 +81,8 @@ pub struct RemoteInbox {
     settle: Duration,
     stalled: Duration,
     seen: HashMap<Vec<u8>, Seen>,
+    /// Names of files that were fetched and of which it is not known yet whether they are whole.
+    unproven: HashSet<String>,
 }
 
 struct Seen {
@@ -96,7 +98,14 @@ struct Seen {
 impl RemoteInbox {
     /// Begins with nothing remembered. The feeds are the issuer's, in configuration order.
     pub fn new(feeds: Vec<FeedRule>, settle: Duration, stalled: Duration) -> Result<Self, IntakeError> {
-        Ok(Self { patterns: Patterns::new(&feeds)?, feeds, settle, stalled, seen: HashMap::new() })
+        Ok(Self {
+            patterns: Patterns::new(&feeds)?,
+            feeds,
+            settle,
+            stalled,
+            seen: HashMap::new(),
+            unproven: HashSet::new(),
+        })
     }
 
     /// Goes on by other rules with all that it remembers.
@@ -169,6 +178,9 @@ impl RemoteInbox {
             }
             return shown.wait(wanted - unchanged);
         }
+        if self.unproven.contains(name) {
+            return shown.wait(self.settle);
+        }
         let matching = self.patterns.matching(name);
         if matching.iter().any(|&feed| self.feeds[feed].done_marker && !markers.contains(name)) {
             return;
@@ -177,13 +189,25 @@ impl RemoteInbox {
         shown.ready.push(Fetchable { name: name.to_owned(), feed: FeedMatch::of(&matching), mark, last_word });
     }
 
+    /// A fetched file is about to be proven. Until that is over, what has taken its place under its name is not offered.
+    pub fn proving(&mut self, name: &str) {
+        self.unproven.insert(name.to_owned());
+    }
+
+    /// Its proof is over, whatever came of it.
+    pub fn proven(&mut self, name: &str) {
+        self.unproven.remove(name);
+    }
+
     /// Its claim came to nothing: it settles anew.
     pub fn forget(&mut self, name: &str) {
+        self.proven(name);
         self.seen.remove(name.as_bytes());
     }
 
     /// It was fetched and found to end early: it is offered again once it has stayed unchanged for `stalled`.
     pub fn ended_early(&mut self, name: &str, mark: Mark) {
+        self.proven(name);
         if let Some(seen) = self.seen.get_mut(name.as_bytes())
             && seen.mark == Some(mark)
         {
@@ -288,6 +312,20 @@ mod tests {
         inbox.look(&grown, &none, start + STALLED);
         let whole = inbox.look(&grown, &none, start + STALLED + SETTLE);
         assert_eq!((names(&whole), whole.ready[0].last_word), (vec!["A_1"], false));
+    }
+
+    #[test]
+    fn what_took_a_files_place_waits_until_it_is_known_what_was_fetched() {
+        let (mut inbox, start, none) = (inbox(), SystemClock.monotonic(), HashSet::new());
+        inbox.look(&[entry("A_1", 1)], &none, start);
+        assert_eq!(names(&inbox.look(&[entry("A_1", 1)], &none, start + SETTLE)), ["A_1"]);
+        inbox.proving("A_1");
+        let grown = [entry("A_1", 2)];
+        inbox.look(&grown, &none, start + SETTLE);
+        let later = inbox.look(&grown, &none, start + SETTLE * 2);
+        assert_eq!((names(&later).len(), later.settling), (0, 1));
+        inbox.proven("A_1");
+        assert_eq!(names(&inbox.look(&grown, &none, start + SETTLE * 2)), ["A_1"]);
     }
 
     #[test]

@@ -264,7 +264,10 @@ impl Post {
             }
         };
         patiently!(site, Ok(self.tried().ledger.claimed(record.no, sha256.as_deref(), bytes).await?))?;
-        with_inbox(&self.inbox, |inbox| inbox.claimed(&candidate.name, candidate.identity));
+        with_inbox(&self.inbox, |inbox| {
+            inbox.claimed(&candidate.name, candidate.identity);
+            inbox.proving(&candidate.name, candidate.identity);
+        });
         faults::reach("claimed", &record.name);
         telemetry::file_claimed(record.no, &issuer.id, &candidate.name, bytes);
         Progress::add(&site.progress.files_open, 1);

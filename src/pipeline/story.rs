@@ -135,6 +135,10 @@ impl Story {
             // The original is still there: nothing was decided yet.
             return self.put_back(&arrival, false).await;
         }
+        if !matches!(&proof, Ok(Proof::Refused { refusal, .. }) if refusal.ends_early && !arrival.last_word) {
+            // What goes back frees its name itself, once its claim is gone.
+            self.is_proven(&arrival);
+        }
         let proof = proof?;
         if let Some(key) = proof.key_id() {
             patiently!(self.site, trail::key_used(&self.site, &arrival.record, Use::Open(key)).await)?;
@@ -163,6 +167,15 @@ impl Story {
                 };
                 self.refuse(&arrival, refused, None).await
             }
+        }
+    }
+
+    /// What has taken the file's place under its name may be claimed from now on: it is another file.
+    fn is_proven(&self, arrival: &Arrival) {
+        let name = &arrival.record.name;
+        match &arrival.origin {
+            Origin::Directory(identity) => with_inbox(&self.inbox, |inbox| inbox.proven(name, identity)),
+            Origin::Source(remote) => self.site.sources.proven(remote, name),
         }
     }
 

@@ -45,4 +45,5 @@ mod sources;
 mod systemd;
 mod tenants;
 mod twice;
+mod uploads;
 mod world;

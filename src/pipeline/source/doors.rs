@@ -39,6 +39,13 @@ impl SourceDoors {
         }
     }
 
+    /// The proof of one of its files is over.
+    pub(in crate::pipeline) fn proven(&self, remote: &Remote, name: &str) {
+        if let Some(door) = self.table().get(&remote.source).map(Arc::clone) {
+            door.with(|inbox| inbox.proven(name));
+        }
+    }
+
     /// A claim of one of its files came to nothing.
     pub(in crate::pipeline) fn put_back(&self, remote: &Remote, name: &str, ended_early: bool) {
         let Some(door) = self.table().get(&remote.source).map(Arc::clone) else { return };

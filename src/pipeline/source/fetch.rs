@@ -202,6 +202,7 @@ impl Exchange {
         };
         faults::reach("copied", &record.name);
         patiently!(site, Ok(site.ledger.claimed(record.no, sha256.as_deref(), size).await?))?;
+        self.door.with(|inbox| inbox.proving(&file.name));
         faults::reach("claimed", &record.name);
         telemetry::file_fetched(record.no, &issuer.id, &self.source.name, &file.name, size);
         Progress::add(&site.progress.files_open, 1);

@@ -66,3 +66,30 @@ fn the_first_word_is_the_last_when_the_file_lay_long_enough_or_nobody_waits() {
     watch.look();
     assert!(watch.after(STALLED).ready[0].last_word);
 }
+
+#[test]
+fn an_upload_that_went_on_is_not_claimed_before_it_is_known_what_was_copied() {
+    let mut watch = Watch::new(&[("A*", false)]);
+    watch.world.put("A.csv", "HDR");
+    watch.look();
+    let look = watch.after(SETTLE);
+    let candidate = watch.claims("A.csv", &look);
+    watch.inbox.proving("A.csv", candidate.identity);
+    watch.world.append("A.csv", "TRL");
+    watch.look();
+    // Whole by its looks, but the first claim still has its name.
+    let look = watch.after(SETTLE);
+    assert_eq!((names(&look), look.settling), (vec![], 1));
+    watch.inbox.ended_early("A.csv", &candidate.identity);
+    assert_eq!(names(&watch.look()), ["A.csv"]);
+
+    // One that was whole gives way as soon as that is known, though it may be in hand for hours.
+    let look = watch.look();
+    let whole = watch.claims("A.csv", &look);
+    watch.inbox.proving("A.csv", whole.identity);
+    watch.world.replace("A.csv", "another file");
+    watch.look();
+    assert_eq!(names(&watch.after(SETTLE)), [""; 0]);
+    watch.inbox.proven("A.csv", &whole.identity);
+    assert_eq!(names(&watch.look()), ["A.csv"]);
+}
