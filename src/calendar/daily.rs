@@ -23,6 +23,15 @@ pub struct Period {
     pub to: Timestamp,
 }
 
+impl Period {
+    /// So many days of the calendar, from the first one's midnight on.
+    pub fn of_days(first: Date, days: i8, zone: &TimeZone) -> Option<Self> {
+        let midnight = |day: Date| Some(day.to_zoned(zone.clone()).ok()?.timestamp());
+        let end = first.checked_add(jiff::Span::new().days(i64::from(days))).ok()?;
+        Some(Self { from: midnight(first)?, to: midnight(end)? })
+    }
+}
+
 impl Daily {
     /// A schedule of reports; the error is a sentence without a full stop.
     pub fn parse(text: &str) -> Result<Self, String> {

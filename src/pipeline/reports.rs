@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
-use crate::calendar::{Daily, Period};
+use crate::calendar::Period;
 use crate::ledger::Version;
 use crate::model::{AlarmKind, Outbound, Subject, Timestamp, hex};
 use crate::report::daily;
@@ -75,10 +75,14 @@ impl When {
         }
     }
 
-    fn period(self, setup: &Setup, daily: &Daily) -> Option<Period> {
-        match self {
-            Self::Day(day) => daily.period(day, &setup.calendar.zone),
-            Self::Month(first) => daily.month(first, &setup.calendar.zone),
+    /// What it covers: by `[report] daily` or, without it, by the calendar.
+    fn period(self, setup: &Setup) -> Option<Period> {
+        let zone = &setup.calendar.zone;
+        match (self, &setup.daily) {
+            (Self::Day(day), Some(daily)) => daily.period(day, zone),
+            (Self::Month(first), Some(daily)) => daily.month(first, zone),
+            (Self::Day(day), None) => Period::of_days(day, 1, zone),
+            (Self::Month(first), None) => Period::of_days(first, first.days_in_month(), zone),
         }
     }
 
@@ -177,19 +181,16 @@ impl Reports {
 }
 
 impl Site {
-    /// Writes the reports of a day or a month that is over, of every issuer, also if they are there.
+    /// Writes the reports of a day or a month, of every issuer, also if they are there. One that is not over is told of so far: what
+    /// changes until then is told under the next number.
     pub async fn report(&self, when: When) -> Result<Vec<Made>, ReportsError> {
         let setup = self.setup.now();
-        let Some(daily) = &setup.daily else {
-            let why = "there are no reports without [report] daily, which says where a day begins and ends";
-            return Err(ReportsError::None(why.into()));
-        };
-        let Some(period) = when.period(&setup, daily) else {
+        let Some(period) = when.period(&setup) else {
             return Err(ReportsError::None("by [report] daily there is no report of it".into()));
         };
         let now = self.clock.now();
-        if now < period.to.into() {
-            let why = format!("it is not over before {}", Timestamp::from(period.to));
+        if now < period.from.into() {
+            let why = format!("it does not begin before {}", Timestamp::from(period.from));
             return Err(ReportsError::None(why));
         }
         let mut made = Vec::new();

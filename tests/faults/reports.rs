@@ -213,15 +213,15 @@ fn days_follow_each_other_and_a_month_is_their_sum() {
     assert_eq!(day("26").states(), [format!("{} ACCEPTED", paycards(&third))]);
     assert!(day("28").files.is_empty());
 
-    // An operator asks: for a day that is there, for one that is not over, for the month.
+    // An operator asks: for a day that is there, for what has not begun, for the month.
     let days = || world.out().content("recon-ACME-20261024.csv");
     let before = days();
     fs::remove_file(world.out().at("recon-ACME-20261024.csv")).unwrap();
     let said = report(&world, &["--date", "2026-10-24"]).expect(0);
     assert!(said.text().contains("recon-ACME-20261024.csv is written"), "{}", said.text());
     assert_eq!(days(), before);
-    report(&world, &["--date", "2026-10-29"]).expect(2);
-    report(&world, &["--month", "2026-10"]).expect(2);
+    report(&world, &["--date", "2026-10-30"]).expect(2);
+    report(&world, &["--month", "2026-12"]).expect(2);
     report(&world, &["--date", "yesterday"]).expect(2);
     daemon.terminate(PATIENCE).expect(0);
     set(&world, "2026-10-31T05:00:06Z");

@@ -98,3 +98,21 @@ fn a_dropped_files_answers_go_to_the_issuers_server_too_and_a_moved_one_lies_whe
     assert!(!ran.stderr.contains("odd_entry"), "{}", ran.stderr);
     assert!(site.world.waiting().is_empty());
 }
+
+#[test]
+fn the_morning_report_goes_out_to_the_server_too() {
+    let site = Site::new();
+    let (_, stem) = site.put_good("REPORTED", 10, 3);
+    site.world.once().expect(0);
+    assert!(site.delivered(&format!("{stem}.summary.json")).exists());
+    // A day of the calendar, which is not over; nobody but a daemon or a batch run speaks to servers.
+    let day = site.world.out().ack(&stem)["received_at"].as_str().unwrap()[..10].to_owned();
+    site.world.nightdrop(&["report", "--date", &day, "--config", "nightdrop.toml"]).expect(0);
+    let name = &format!("recon-ACME-{}.csv", day.replace('-', ""));
+    assert!(!site.delivered(name).exists());
+    site.world.once().expect(0);
+    assert_eq!(fs::read(site.delivered(name)).unwrap(), fs::read(site.world.out().at(name)).unwrap());
+    let report = fs::read_to_string(site.delivered(name)).unwrap();
+    assert!(report.lines().nth(1).unwrap().contains(",ACCEPTED,"), "{report}");
+    assert!(report.contains("TOTAL,register_closing,payment-cards,,,,,,,3,"), "{report}");
+}
