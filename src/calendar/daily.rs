@@ -9,7 +9,8 @@ use super::Schedule;
 /// Days between two that have a report, at most: a schedule may be for the 29th of February alone.
 const DAYS_BETWEEN_MAX: i32 = 3_000;
 
-/// When reports are made: at most once a day, at a whole minute.
+/// When reports are made. Once a day, each covers the time from the one before; more often, each covers the day of the calendar
+/// so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Daily(Schedule);
 
@@ -35,16 +36,20 @@ impl Period {
 impl Daily {
     /// A schedule of reports; the error is a sentence without a full stop.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let schedule = Schedule::parse(text)?;
-        if !schedule.is_once_a_day() || text.split_ascii_whitespace().next() != Some("0") {
-            return Err("a daily report has one time of day, at second 0, such as \"0 0 6 * * *\"".to_owned());
-        }
-        Ok(Self(schedule))
+        Schedule::parse(text).map(Self)
+    }
+
+    /// Whether each report covers a day of the calendar so far, and not what came since the one before.
+    pub fn covers_days(&self) -> bool {
+        !self.0.is_once_a_day()
     }
 
     /// What the report of a day covers; `None` where the day has none. A time of day that comes twice counts once, and one
     /// that does not come is when the clocks go forward.
     pub fn period(&self, day: Date, zone: &TimeZone) -> Option<Period> {
+        if self.covers_days() {
+            return Period::of_days(day, 1, zone);
+        }
         let to = self.0.first_on(day, zone)?;
         let from = before(day).find_map(|day| self.0.first_on(day, zone))?;
         Some(Period { from, to })

@@ -80,7 +80,7 @@ mod tests {
         for (report, expected, says) in [
             ("timezone = \"Paris\"", "", "report.timezone: \"Paris\" is no time zone"),
             ("daily = \"0 0 6 * * 1-5\"", "", "report.daily: weekdays are written by name"),
-            ("daily = \"0 0 6,18 * * *\"", "", "report.daily: a daily report has one time of day"),
+            ("daily = \"0 6 * * *\"", "", "report.daily: a schedule has six fields"),
             ("timezones = \"UTC\"", "", "report.timezones: not a key of this version; did you mean `timezone`?"),
             ("", "expected = \"18:00\"", "feed[0].expected: expected a table, found a string"),
             ("", "expected = { by = \"02:30\" }", "feed[0].expected.from: required, but absent"),

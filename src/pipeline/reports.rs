@@ -125,7 +125,7 @@ impl Reports {
         while !self.site.stop.said() {
             let now = self.site.clock.now();
             if due.is_none_or(|due| due <= now) || self.has_moved(now) {
-                match self.round().await {
+                match self.round(due.is_none_or(|due| due <= now)).await {
                     Ok(next) => due = Some(next),
                     Err(Trouble::Fatal(why)) => return Err(Fatal(why)),
                     Err(Trouble::Stopped) => return Ok(()),
@@ -146,7 +146,7 @@ impl Reports {
 
     /// For a batch run: what is due by its end. What fails is left for the next.
     pub async fn last_round(mut self) {
-        let _ = self.round().await;
+        let _ = self.round(true).await;
     }
 
     fn has_moved(&self, now: Timestamp) -> bool {
@@ -158,7 +158,8 @@ impl Reports {
     }
 
     /// Writes what is due and not there, or there and changed; gives back when the next is due.
-    async fn round(&mut self) -> Result<Timestamp, Trouble> {
+    /// Of a day that is not over nothing new is told before it is due again.
+    async fn round(&mut self, is_due: bool) -> Result<Timestamp, Trouble> {
         let (site, setup, now) = (Arc::clone(&self.site), self.site.setup.now(), self.site.clock.now());
         self.looked = Some((now, figures(&site)));
         let Some(daily) = &setup.daily else { return Ok(now.after(UNCHANGED)) };
@@ -169,6 +170,9 @@ impl Reports {
             let first = newest.checked_sub(jiff::Span::new().days(DAYS_BACK)).unwrap_or(newest);
             for day in first.series(jiff::Span::new().days(1)).take_while(|day| *day <= newest) {
                 let Some(period) = daily.period(day, zone).filter(|period| since < period.to.into()) else { continue };
+                if !is_due && now < period.to.into() {
+                    continue;
+                }
                 let wanted = if day == newest { If::New } else { If::NotEmpty };
                 for issuer in &setup.issuers {
                     patiently!(site, make(&site, issuer, When::Day(day), period, wanted).await)?;

@@ -55,9 +55,18 @@ fn weekends_and_months() {
 }
 
 #[test]
-fn a_day_has_one_report() {
-    for text in ["0 0 6,18 * * *", "30 0 6 * * *", "0 */5 6 * * *", "* 0 6 * * *"] {
-        let error = Daily::parse(text).unwrap_err();
-        assert!(error.contains("one time of day, at second 0"), "{text}: {error}");
+fn a_schedule_that_comes_more_often_is_of_days_so_far() {
+    let paris = zone("Europe/Paris");
+    for text in ["0 0 6,18 * * *", "0 */5 6 * * *", "* * * * * *"] {
+        let daily = Daily::parse(text).unwrap();
+        assert!(daily.covers_days());
+        let period = daily.period(date(2026, 10, 25), &paris).unwrap();
+        assert_eq!((period.from, period.to), (at("2026-10-24T22:00:00Z"), at("2026-10-25T23:00:00Z")), "{text}");
+        let due = at("2026-11-23T06:00:00Z");
+        assert_eq!(daily.newest_due(due, &paris), Some(date(2026, 11, 23)), "{text}: while its day is not over");
     }
+    let early = Daily::parse("0 0 6,18 * * *").unwrap();
+    assert_eq!(early.newest_due(at("2026-11-23T03:00:00Z"), &paris), Some(date(2026, 11, 22)));
+    assert!(!Daily::parse("30 0 6 * * *").unwrap().covers_days());
+    assert!(Daily::parse("0 6 * * *").is_err());
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Site;
 use crate::world::sshd::Sshd;
-use crate::world::{Shape, files_under};
+use crate::world::{PATIENCE, Shape, files_under, until};
 
 #[test]
 fn a_file_is_fetched_processed_and_answered_on_the_server() {
@@ -115,4 +115,20 @@ fn the_morning_report_goes_out_to_the_server_too() {
     let report = fs::read_to_string(site.delivered(name)).unwrap();
     assert!(report.lines().nth(1).unwrap().contains(",ACCEPTED,"), "{report}");
     assert!(report.contains("TOTAL,register_closing,payment-cards,,,,,,,3,"), "{report}");
+}
+
+#[test]
+fn a_report_of_every_second_tells_of_the_day_so_far() {
+    let site = Site::new();
+    let toml = fs::read_to_string(site.world.at("nightdrop.toml")).unwrap();
+    site.world.write("nightdrop.toml", toml + "\n[report]\ndaily = \"* * * * * *\"\n");
+    let mut daemon = site.world.daemon();
+    let (_, stem) = site.put_good("SOFAR", 11, 3);
+    site.world.wait_for(&mut daemon, &format!("{stem}.summary.json"));
+    until("a report that tells of it", || {
+        let reports = site.there("in").into_iter().filter(|name| name.starts_with("recon-ACME-"));
+        let told = |name: &String| fs::read_to_string(site.delivered(name)).is_ok_and(|it| it.contains(",ACCEPTED,"));
+        reports.into_iter().any(|name| told(&name))
+    });
+    daemon.terminate(PATIENCE).expect(0);
 }
