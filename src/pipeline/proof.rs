@@ -13,7 +13,7 @@ use crate::open::{self, Keyring, Opened, VerifyKey};
 use crate::parse::{self, Batch, Controls, Format, Layout, Proven, Survey};
 
 use super::patience::{Trouble, refusal_or_trouble};
-use super::site::{Feed, Settings};
+use super::site::{Feed, KeptBatch, Settings};
 
 const READ_BYTES: usize = 256 << 10;
 
@@ -69,16 +69,16 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// The same, with what was fixed for the file when it was accepted.
-    pub(super) fn fixed(mut self, settings: &Settings, unseal: Unseal) -> Self {
+    /// The same, with what was fixed for the file of that name when it was accepted.
+    pub(super) fn fixed(mut self, settings: &Settings, unseal: Unseal, name: &str) -> Self {
         self.parse.unseal = Some(unseal);
         self.parse.delimiter = settings.delimiter;
         self.parse.controls = if settings.controls_required { Controls::Required } else { Controls::Optional };
         self.parse.environment = settings.environment;
         self.parse.format = Some(settings.format);
-        if let (Some(batch), Some(kept)) = (&mut self.parse.d1, &settings.d1_batch) {
-            batch.issuer_id.clone_from(&kept.issuer_id);
-        }
+        // Whatever the feed takes by now.
+        let batch = |kept: &KeptBatch| Batch { issuer_id: kept.issuer_id.clone(), name: name.to_owned() };
+        self.parse.d1 = settings.d1_batch.as_ref().map(batch);
         // Verified when it was accepted; the copy's hash says that it is the same, whatever the feed's key is by now.
         self.jws = None;
         self

@@ -11,14 +11,15 @@ use crate::pan;
 use crate::seal::{Job, jwcrypto, python};
 use crate::world::{World, expect_same, long, until};
 
-const FEED: &str = "format = \"d1-batch\"\nd1_issuer_id = \"ACME_CARDS_1\"";
-const SIGNED_FEED: &str = "format = \"d1-batch\"\nd1_issuer_id = \"ACME_CARDS_1\"\njws_key = \"keys/sign.jwk\"";
+pub(crate) const FEED: &str = "format = \"d1-batch\"\nd1_issuer_id = \"ACME_CARDS_1\"";
+pub(crate) const SIGNED_FEED: &str =
+    "format = \"d1-batch\"\nd1_issuer_id = \"ACME_CARDS_1\"\njws_key = \"keys/sign.jwk\"";
 
 /// A name with the issuer's id, and a batch id with a dash.
-const NAME: &str = "ACME_CARDS_1-N-1-007-1764000000.json";
-const STEM: &str = "ACME_CARDS_1-N-1-007-1764000000";
+pub(crate) const NAME: &str = "ACME_CARDS_1-N-1-007-1764000000.json";
+pub(crate) const STEM: &str = "ACME_CARDS_1-N-1-007-1764000000";
 
-fn world(feed: &'static str) -> World {
+pub(crate) fn world(feed: &'static str) -> World {
     World::shaped(|shape| {
         shape.services = vec!["cards"];
         shape.reply = false;
@@ -27,25 +28,25 @@ fn world(feed: &'static str) -> World {
     })
 }
 
-const HEADER: &str =
+pub(crate) const HEADER: &str =
     r#"{"batchId":"N-1","seqNumber":"007","issuerId":"ACME_CARDS_1","operation":"CONSUMER_CARD_REGISTRATION"}"#;
 
-fn batch(header: &str, records: &str) -> String {
+pub(crate) fn batch(header: &str, records: &str) -> String {
     format!("{{\n \"header\" : {header},\n \"records\" : {records}\n}}\n")
 }
 
-fn card(id: &str, token: &str) -> Value {
+pub(crate) fn card(id: &str, token: &str) -> Value {
     json!({"cardId": id, "cardProductId": "gold", "state": "ACTIVE", "encryptedData": token})
 }
 
-fn row(id: u64, consumer: &str, cards: &[Value]) -> Value {
+pub(crate) fn row(id: u64, consumer: &str, cards: &[Value]) -> Value {
     let information = json!({"name": {"first": "A \u{e9}", "all": [["B", {"c": []}]]}, "age": 7});
     json!({"rowId": id, "consumerAndCardRegistrationRequest":
         {"consumerId": consumer, "personalInformation": information, "cards": cards}})
 }
 
 /// Cards as D1 has them sealed, by jwcrypto.
-fn tokens(world: &World, count: u64) -> Vec<String> {
+pub(crate) fn tokens(world: &World, count: u64) -> Vec<String> {
     let public = world.public_key("feed-ec");
     let texts: Vec<String> =
         (0..count).map(|n| json!({"pan": pan::pan(pan::NOBODY, 710, n), "exp": "1299"}).to_string()).collect();

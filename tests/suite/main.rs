@@ -20,6 +20,7 @@ mod commands;
 mod confined;
 mod corpus;
 mod crash;
+mod d1_attacks;
 mod d1_batch;
 mod envelopes;
 mod file;

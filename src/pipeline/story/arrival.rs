@@ -152,7 +152,7 @@ fn prove(
     proof::prove(
         &copy,
         match settings {
-            Some(settings) => rules.fixed(settings, unseal_as_accepted(feed, settings)?),
+            Some(settings) => rules.fixed(settings, unseal_as_accepted(feed, settings)?, &record.name),
             None => rules,
         },
     )

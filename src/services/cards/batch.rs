@@ -80,8 +80,8 @@ impl Answers for Batch {
         let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         if row.place != Place::Next {
             self.end_row(out)?;
-            // The reference was made from it.
-            let row_id = row.record_ref.split('.').next().and_then(|id| id.parse().ok()).unwrap_or(0);
+            // The reference was made from it, and is empty where it is what no reference may be.
+            let row_id = row.record_ref.split('.').next().and_then(|id| id.parse().ok());
             let result = ConsumerResult { consumer_id: given(&own.consumer), consumer_status: "OK", cards: Vec::new() };
             self.open = Some(RowResult { row_id, consumer_card_registration_result: result });
         }
@@ -120,7 +120,7 @@ struct Out {
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 struct OutHeader {
-    /// Absent where the batch's own is not one.
+    /// Absent where the batch's own is not one, or not that of the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     batch_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,7 +152,8 @@ impl OutHeader {
 #[serde(rename_all = "camelCase")]
 #[schemars(deny_unknown_fields)]
 struct RowResult {
-    row_id: u64,
+    /// Null where it is a card number.
+    row_id: Option<u64>,
     consumer_card_registration_result: ConsumerResult,
 }
 

@@ -8,11 +8,13 @@ use crate::model::{D1_OPERATION, Header, Refusal, Timestamp};
 use super::super::object::{self, Value};
 use super::{Batch, names};
 
-/// Reads it. The header is told beside the refusal of one that only disagrees: what is wrong with it can be answered by name.
-#[expect(clippy::result_large_err, reason = "it comes once a file")]
-pub(super) fn read(text: &[u8], batch: &Batch) -> Result<Header, (Refusal, Option<Header>)> {
-    let fault = |fault: names::Fault| (fault.refusal(), None);
-    let found = object::members(text, &names::HEADER).map_err(|(fault, _)| (names::noticed(fault), None))?;
+/// Why a header is refused, and the header where its two ids are those of the name: they can be told then, as the name is.
+pub(super) type Wrong = Box<(Refusal, Option<Header>)>;
+
+/// Reads it.
+pub(super) fn read(text: &[u8], batch: &Batch) -> Result<Header, Wrong> {
+    let fault = |fault: names::Fault| Box::new((fault.refusal(), None));
+    let found = object::members(text, &names::HEADER).map_err(|(fault, _)| Box::new((names::noticed(fault), None)))?;
     let mut texts = Vec::new();
     for raw in found {
         texts.push(text_of(raw.ok_or_else(|| fault(names::FIELD_ABSENT))?).ok_or_else(|| fault(names::TYPE))?);
@@ -26,19 +28,19 @@ pub(super) fn read(text: &[u8], batch: &Batch) -> Result<Header, (Refusal, Optio
     if !(1..=48).contains(&sequence.len()) || !sequence.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(fault(names::SEQUENCE));
     }
-    let named = created(&batch.name, &batch.issuer_id, &batch_id, &sequence);
-    let created = named.unwrap_or(Timestamp(0));
-    let header = Header { batch_id, sequence_text: sequence, created_text: created.to_string(), created };
+    let header = created(&batch.name, &batch.issuer_id, &batch_id, &sequence).map(|created| Header {
+        batch_id,
+        sequence_text: sequence,
+        created_text: created.to_string(),
+        created,
+    });
     if issuer_id != batch.issuer_id {
-        return Err((names::ISSUER.refusal(), Some(header)));
+        return Err(Box::new((names::ISSUER.refusal(), header)));
     }
     if operation != D1_OPERATION {
-        return Err((names::ANOTHER_OPERATION.refusal(), Some(header)));
+        return Err(Box::new((names::ANOTHER_OPERATION.refusal(), header)));
     }
-    if named.is_none() {
-        return Err((names::NAME.refusal(), Some(header)));
-    }
-    Ok(header)
+    header.ok_or_else(|| fault(names::NAME))
 }
 
 /// A string of at most as many bytes as any rule lets pass.

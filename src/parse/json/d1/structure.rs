@@ -56,7 +56,7 @@ impl Structure {
         self.reading.marked = true;
     }
 
-    /// The header, once its two ids were read.
+    /// The header, once its two ids were found to be those of the name.
     pub(in crate::parse) const fn known_header(&self) -> Option<&Header> {
         self.reading.header.as_ref()
     }
@@ -109,7 +109,8 @@ impl Reading {
                     self.past_header = true;
                     Ok(())
                 }
-                Err((refusal, header)) => {
+                Err(wrong) => {
+                    let (refusal, header) = *wrong;
                     self.header = header;
                     Err(refusal.at(line))
                 }
