@@ -51,6 +51,7 @@ fn kills_at_random_moments_change_nothing() {
     let peace = World::shaped(|shape| {
         shape.reply = false;
         shape.services = night::SERVICES.to_vec();
+        shape.more = night::D1_FEED;
         // Many commits a file, so that many kills fall between two of them.
         shape.daemon = "group_records_max = 500";
     });
@@ -59,7 +60,7 @@ fn kills_at_random_moments_change_nothing() {
     let storm = peace.copied(|_| {});
 
     // How long a night takes from start to end, so that kills fall everywhere between.
-    let mut nights = vec![night::files(0, records, &Before::default())];
+    let mut nights = vec![night::files(&peace, 0, records, &Before::default())];
     let drop_last = |world: &World, nights: &[Vec<File>]| {
         nights.last().unwrap().iter().for_each(|file| file.drop_into(world));
     };
@@ -79,7 +80,7 @@ fn kills_at_random_moments_change_nothing() {
         assert!(now() < deadline, "{kills} kills of {kills_wanted}, {} nights: no progress; seed {seed}", nights.len());
         if over(&nights) {
             let before = Before::of(&storm, nights.last().unwrap());
-            nights.push(night::files(nights.len() as u64, records, &before));
+            nights.push(night::files(&peace, nights.len() as u64, records, &before));
             drop_last(&storm, &nights);
         }
         let mut daemon = storm.daemon_unready();

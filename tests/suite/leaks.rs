@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cells::{self, Cells};
+use crate::d1_batch;
 use crate::file::{COLUMNS, CsvFile, hex};
 use crate::night;
 use crate::pan::{self, pans};
@@ -266,6 +267,83 @@ fn none_is_found_whatever_the_service_and_wherever_it_stands() {
             }
         }
     }
+}
+
+#[test]
+fn none_is_found_of_a_batch_of_cards_that_are_sealed_by_themselves() {
+    let world = World::shaped(|shape| {
+        shape.log = "trace";
+        shape.reply = false;
+        shape.services = vec!["cards"];
+        shape.envelopes = r#"["none", "jwe"]"#;
+        shape.feed = d1_batch::FEED;
+    });
+    let cards = pans(pan::ACME, 125, 12);
+    let token = |n: usize| world.sealed(&json!({"pan": cards[n], "exp": "1299"}).to_string());
+    let one = |n: usize, key: &str, value: &str| {
+        let mut card = d1_batch::card(&format!("id-{n}"), &token(n));
+        card[key] = value.into();
+        d1_batch::row(10 * n as u64, &format!("c-{n}"), &[card])
+    };
+    let row_id: u64 = cards[9].parse().unwrap();
+    let mut spoken = d1_batch::row(80, "c-8", &[d1_batch::card("id-8", &token(8))]);
+    let asked = &mut spoken["consumerAndCardRegistrationRequest"];
+    asked["personalInformation"] = json!({ &cards[8]: [{"account": cards[8], "text": format!("card {}", cards[8])}] });
+    let rows = json!([
+        one(0, "state", "ACTIVE"),
+        one(1, "cardId", &cards[1]),
+        one(2, "cardProductId", &cards[2]),
+        one(3, "state", &cards[3]),
+        one(4, "encryptedData", &cards[4]),
+        one(5, "encryptedData", &world.sealed(&json!({"pan": cards[5], "exp": cards[5]}).to_string())),
+        one(6, "encryptedData", &world.sealed(&json!({"pan": cards[6], "exp": "1299", "cvv": "123"}).to_string())),
+        d1_batch::row(70, &cards[7], &[d1_batch::card("id-7", &token(7))]),
+        spoken,
+        d1_batch::row(row_id, "c-9", &[d1_batch::card("id-9", &token(9))]),
+    ])
+    .to_string();
+    let numbered = |n: u32| [d1_batch::HEADER, d1_batch::NAME].map(|text| text.replace("007", &format!("00{n}")));
+    let mut stems = Vec::new();
+    let card = &cards[10];
+    let key = format!("\"{card}\"");
+    let changes = [
+        ("", "", String::new()),
+        ("HEADER_MISMATCH", "N-1", card.clone()),
+        ("HEADER_MISMATCH", "ACME_CARDS_1", card.clone()),
+        ("HEADER_MISMATCH", "CONSUMER_CARD_REGISTRATION", card.clone()),
+        ("COLUMN_UNKNOWN", "\"batchId\"", key.clone()),
+        ("COLUMN_UNKNOWN", "\"records\"", key.clone()),
+        ("COLUMN_UNKNOWN", "\"cardId\"", key.clone()),
+        ("FORMAT_INVALID", "\"rowId\":0", format!("\"rowId\":{key}")),
+        ("FORMAT_INVALID", "\"personalInformation\"", card.clone()),
+    ];
+    for (n, (code, from, to)) in (1..).zip(&changes) {
+        let [header, name] = numbered(n);
+        // The sender's own bytes lie in the quarantine as they came; sealed, they tell nothing.
+        let text = world.sealed(&d1_batch::batch(&header, &rows).replacen(from, to, 1));
+        world.drop_bytes(&format!("{name}.jwe"), text);
+        stems.push((name.replace(".json", ""), *code));
+    }
+    // In clear it is taken as well, and kept nowhere.
+    let [header, name] = numbered(0);
+    let apart = rows.replace("\"id-", "\"other-").replace("\"c-", "\"d-");
+    world.drop_bytes(&name, d1_batch::batch(&header, &apart));
+    stems.push((name.replace(".json", ""), ""));
+    world.once();
+    expect_clean(&world, &cards);
+    for (stem, code) in &stems {
+        if code.is_empty() {
+            world.out().accepted(stem);
+        } else {
+            world.out().refused(stem, code);
+        }
+    }
+    let outcomes = world.out().summary(&stems[9].0)["outcomes"].clone();
+    assert_eq!(
+        (&outcomes["REGISTERED"], &outcomes["REJECTED"]),
+        (&json!(2), &json!(8)),
+        "it was turned away at the door"
+    );
 }
 
 /// A record as a line of JSON of its service.

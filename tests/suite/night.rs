@@ -7,6 +7,20 @@ use crate::cells::{Cells, csv_file, json_lines};
 use crate::pan;
 use crate::world::{World, kind};
 
+/// The feed of a night's D1 batch, beside those of the services.
+pub(crate) const D1_FEED: &str = r#"
+[[feed]]
+name = "acme-cards-d1"
+issuer = "ACME"
+service = "cards"
+files = "ACME_D1-*"
+envelopes = ["jwe"]
+keys = ["keys/feed.jwk", "keys/feed-ec.jwk"]
+format = "d1-batch"
+d1_issuer_id = "ACME_D1"
+environment = "TEST"
+"#;
+
 /// The services that a night has files of, in the order of their feeds.
 pub(crate) const SERVICES: [&str; 5] = ["payment-cards", "pan-lists", "cards", "card-contracts", "click-to-pay"];
 
@@ -57,8 +71,8 @@ impl File {
     }
 }
 
-/// The `n`th night: a file a service, of so many records.
-pub(crate) fn files(n: u64, records: u64, before: &Before) -> Vec<File> {
+/// The `n`th night: a file a service, of so many records, and a D1 batch of fewer. The world's keys seal what is sealed by itself.
+pub(crate) fn files(world: &World, n: u64, records: u64, before: &Before) -> Vec<File> {
     let rows = |service: &'static str, row: &dyn Fn(u64) -> Cells| {
         let cells: Vec<_> = (0..records).map(row).collect();
         let file = csv_file("ACME", service, &format!("N{n:04}"), &cells);
@@ -70,6 +84,7 @@ pub(crate) fn files(n: u64, records: u64, before: &Before) -> Vec<File> {
         rows("cards", &|at| card(n, at)),
         rows("card-contracts", &|at| contract(n, at)),
         rows("click-to-pay", &|at| enrolment(n, at)),
+        d1_batch(world, n, records / 5),
     ]
 }
 
@@ -161,6 +176,37 @@ fn card(n: u64, at: u64) -> Cells {
     }
 }
 
+/// Consumers of no card to five: chunks end within rows. Some cards are those of CSV, or of the night before.
+fn d1_batch(world: &World, n: u64, records: u64) -> File {
+    let card = |at: u64| {
+        let token = |pan: String| world.sealed(&json!({"pan": pan, "exp": "1299"}).to_string());
+        let (id, pan) = (format!("d1-{n}-{at}"), own(n, 500_000 + at));
+        let (id, token) = match at % 10 {
+            1 => (format!("d1-{n}-{}", at - 1), token(pan)),
+            3 => (id, token(own(n, 500_000 + at - 1))),
+            5 => (id, token(own(n, at))),
+            6 => (id, "eyJ.torn".to_owned()),
+            7 => (format!("d1-{}-{}", n.saturating_sub(1), at + 1), token(earlier(n, 500_000 + at + 1))),
+            _ => (id, token(pan)),
+        };
+        json!({"cardId": id, "cardProductId": "gold", "encryptedData": token})
+    };
+    let (mut rows, mut at) = (Vec::new(), 0);
+    while at < records {
+        let count = (rows.len() as u64 % 6).min(records - at);
+        let cards: Vec<Value> = (at..at + count).map(card).collect();
+        let asked = json!({"consumerId": format!("consumer-{}", at / 2), "cards": cards});
+        rows.push(json!({"rowId": 3 * rows.len(), "consumerAndCardRegistrationRequest": asked}));
+        // A row without cards is a record, too.
+        at += count.max(1);
+    }
+    let header = json!({"batchId": format!("D{n:04}"), "seqNumber": "1", "issuerId": "ACME_D1",
+                        "operation": "CONSUMER_CARD_REGISTRATION"});
+    let text = format!("{{\"header\":{header},\n\"records\":{}}}", Value::from(rows));
+    let stem = format!("ACME_D1-D{n:04}-1-1764000000");
+    File { service: "cards", name: format!("{stem}.json.jwe"), stem, records, text }
+}
+
 fn contract(n: u64, at: u64) -> Cells {
     let new = Cells::new(&format!("r-{at}"))
         .with("card_contract_id", format!("contract-{}-{at}", n / 2))
@@ -212,7 +258,7 @@ fn enrolment(n: u64, at: u64) -> Cells {
 pub(crate) fn told(world: &World, file: &File) -> Vec<(String, Vec<u8>)> {
     let out = world.out();
     let mut told = Vec::new();
-    for end in [".recon.csv", ".errors.csv", ".response.jsonl", ".enroll.jsonl", ".notifications.jsonl"] {
+    for end in [".recon.csv", ".errors.csv", ".response.jsonl", ".enroll.jsonl", ".notifications.jsonl", "_OUT.json"] {
         let name = format!("{}{end}", file.stem);
         if out.has(&out.as_written(&name)) {
             let content = out.content(&name);

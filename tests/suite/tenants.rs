@@ -1,6 +1,9 @@
 //! Two issuers that say the same of the same card: neither sees anything of the other's, whatever the service.
 
+use serde_json::{Value, json};
+
 use crate::cells::{Cells, csv_file};
+use crate::d1_batch;
 use crate::outbound::{Recon, Row};
 use crate::pan;
 use crate::world::{World, drop_into};
@@ -83,6 +86,52 @@ fn a_card_and_a_consumer_are_one_issuers() {
     // The id under which ACME has it is free elsewhere for another card.
     let another = register("another").with("pan", card(2));
     assert_eq!(said(&take("OTHER", "FOUR", &[another])), ["REGISTERED"]);
+}
+
+#[test]
+fn a_batch_and_what_it_registers_are_one_issuers() {
+    let feed = |name: &str, issuer: &str| {
+        format!(
+            "\n[[feed]]\nname = \"{name}\"\nissuer = \"{issuer}\"\nservice = \"cards\"\nfiles = \"D1-*\"\n\
+             envelopes = [\"none\"]\nkeys = [\"keys/feed-ec.jwk\"]\nenvironment = \"TEST\"\n\
+             format = \"d1-batch\"\nd1_issuer_id = \"D1\"\n"
+        )
+    };
+    let feeds: &'static str = Box::leak((feed("acme-d1", "ACME") + &feed("other-d1", "OTHER")).into_boxed_str());
+    let world = World::shaped(|shape| {
+        shape.reply = false;
+        shape.issuers = BOTH.to_vec();
+        shape.more = feeds;
+    });
+    let tokens = d1_batch::tokens(&world, 2);
+    let text = |sequence: u32, records: &Value| {
+        let header = d1_batch::HEADER.replace("ACME_CARDS_1", "D1").replace("007", &sequence.to_string());
+        (format!("D1-N-1-{sequence}-1764000000"), d1_batch::batch(&header, &records.to_string()))
+    };
+    let take = |issuer: &str, (stem, text): &(String, String)| {
+        drop_into(&world.inbound_of(issuer), &format!("{stem}.json"), text);
+        world.once();
+        // What is taken for the other's file again is answered with the other's ack.
+        assert_eq!(world.out_of(issuer).accepted(stem)["issuer"], issuer);
+        (world.out_of(issuer).recon(stem), world.out_of(issuer).content(&format!("{stem}_OUT.json")))
+    };
+    let card = |n: usize| d1_batch::card("same", &tokens[n]);
+    // The same bytes under the same name: to neither it is the other's again.
+    let first = text(1, &json!([d1_batch::row(1, "anna", &[card(0)])]));
+    let answers = BOTH.map(|issuer| {
+        let (recon, answer) = take(issuer, &first);
+        assert_eq!(
+            (said(&recon), &recon.rows[0]["consumer_created"]),
+            (vec!["REGISTERED".to_owned()], "true"),
+            "{issuer}"
+        );
+        answer
+    });
+    assert_eq!(answers[0], answers[1]);
+    let second = text(2, &json!([d1_batch::row(1, "anna", &[card(1)]), d1_batch::row(2, "anna", &[card(0)])]));
+    for issuer in BOTH {
+        assert_eq!(said(&take(issuer, &second).0), ["REJECTED CARD_ID_IN_USE", ALREADY], "{issuer}");
+    }
 }
 
 #[test]
