@@ -43,7 +43,7 @@ test: packages-test $(VENV)/.made
 ## The campaigns at full size: 300 kills, a million records, 200 broken lines; and the whole suite once more under strace, each run held
 ## against what the systemd unit allows. On the release build; minutes, once that is built.
 test-long: packages-test $(VENV)/.made
-	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large:: uploads:: sftp_client::cuts sources::faults:: sources::kills::
+	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large:: d1_batch::memory uploads:: sftp_client::cuts sources::faults:: sources::kills::
 	NIGHTDROP_TEST_STRACE=1 $(CARGO) test --release --locked --test suite -- --skip large::
 
 ## Format, clippy, documentation, licences and sources of dependencies, advisories.
