@@ -1,8 +1,8 @@
 //! A partner's SFTP server, as a few calls that end.
 //!
 //! libssh2 blocks, checks no host key and waits for ever unless it is told otherwise. Here it runs on a thread of its own
-//! for each server, without blocking, under a watch that ends every wait ([`watch`]), on a wire that counts every byte
-//! ([`wire`]), and behind a strict look at the host key ([`session`]). It must never:
+//! for each server, without blocking, under a watch that ends every wait (`watch.rs`), on a wire that counts every byte
+//! (`wire.rs`), and behind a strict look at the host key (`session.rs`). It must never:
 //! - say anything to a server that shows another key than the pinned ones: not even the user's name;
 //! - hand on a file that is longer, shorter or other than announced;
 //! - leave a file under its final name on a server that is not whole;
