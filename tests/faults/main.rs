@@ -17,6 +17,9 @@ mod reports;
 mod rotation;
 #[path = "../suite/seal.rs"]
 mod seal;
+#[path = "../suite/sources/site.rs"]
+mod site;
+mod sources;
 #[path = "../suite/world/mod.rs"]
 #[allow(unused_imports, reason = "as above")]
 mod world;

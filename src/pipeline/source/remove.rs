@@ -3,6 +3,7 @@
 //! There is no call that removes a name only while it is a certain file's. So the name is moved aside first, and what was moved
 //! is looked at: the fetched file goes, anything else is put back. What a broken line leaves aside, the next listing shows.
 
+use crate::faults;
 use crate::intake::{ListedKind, Mark, aside_of, marker_of};
 use crate::ledger::Taken;
 use crate::sftp::{Entry, Error, Kind};
@@ -41,6 +42,7 @@ impl Exchange {
         for taken in taken.iter().filter(|taken| taken.decided) {
             match self.take_away(taken).await {
                 Ok(()) => {
+                    faults::reach("gone_there", &taken.remote.path);
                     patiently!(site, Ok(site.ledger.remote_gone(taken.id, site.clock.now()).await?))?;
                 }
                 Err(error) if kind(&error) == Fails::Place => {
@@ -69,7 +71,10 @@ impl Exchange {
             self.let_go(path, dir, name).await?;
         } else if is_it(&self.asked(self.client.stat(path)).await?) {
             match self.asked(self.client.rename(path, &aside)).await {
-                Ok(()) if is_it(&self.asked(self.client.stat(&aside)).await?) => self.let_go(&aside, dir, name).await?,
+                Ok(()) if is_it(&self.asked(self.client.stat(&aside)).await?) => {
+                    faults::reach("set_aside", name);
+                    self.let_go(&aside, dir, name).await?;
+                }
                 // Another file took its place between the look and the step.
                 Ok(()) => self.asked(self.client.rename(&aside, path)).await?,
                 // Where nothing may be renamed it goes as it stands.

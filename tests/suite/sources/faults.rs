@@ -37,8 +37,7 @@ fn any(random: &mut ChaCha8Rng) -> Fault {
     let at = u64::from(random.next_u32() % 40_000);
     match random.next_u32() % 20 {
         0 => Fault::Silence(way, at),
-        1 => Fault::Slow(way, 1_000),
-        2 => Fault::Dribble(way, at),
+        1 | 2 => Fault::Slow(way, 1_000),
         3..=5 => Fault::Slow(way, 5_000 + at),
         even if even.is_multiple_of(2) => Fault::Cut(way, at),
         _ => Fault::Reset(way, at),
