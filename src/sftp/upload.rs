@@ -42,7 +42,11 @@ pub(super) fn upload(
     }
     let (target, part) = (within(dir, name)?, within(dir, &temporary(name))?);
     if lies_there(link, watch, &target, size, sha256)? {
-        return Ok(Uploaded::AlreadyThere);
+        // A server that ended in the middle of its rename may show both names.
+        return match remove(link, watch, &part) {
+            Err(error) if !error.leaves_the_line_usable() => Err(error),
+            _ => Ok(Uploaded::AlreadyThere),
+        };
     }
     let sent = send(link, watch, from, &part, name, size, sha256).and_then(|()| check_size(link, watch, &part, size));
     if let Err(error) = sent {

@@ -182,3 +182,17 @@ fn what_is_no_arrival_is_left_alone_and_said_once() {
     assert_eq!(log.matches("\"odd_entry\"").count(), 8, "{log}");
     assert_eq!((site.files().len(), log.matches("\"source_failed\"").count()), (1, 0), "{log}");
 }
+
+#[test]
+fn what_a_server_left_of_a_rename_it_did_by_halves_goes() {
+    let site = Site::new();
+    let (_, stem) = site.put_good("HALF", 33, 3);
+    site.world.once().expect(0);
+    let (whole, part) = (format!("{stem}.summary.json"), format!(".{stem}.summary.json.part"));
+    // It ended between the new name and the old one's removal, and its answer never came.
+    fs::hard_link(site.delivered(&whole), site.delivered(&part)).unwrap();
+    site.world.sql(&format!("UPDATE delivery SET delivered_at = NULL WHERE name = '{whole}'"));
+    site.world.once().expect(0);
+    assert!(site.delivered(&whole).exists() && !site.delivered(&part).exists(), "{:?}", site.there("in"));
+    assert_eq!(site.source("acme")["backlog"], 0);
+}
