@@ -71,7 +71,11 @@ fn directories(config: &Config) -> Vec<Tried> {
         places.push((format!("issuer {}: outbound", issuer.id), &issuer.outbound));
     }
     let place = |(what, path): (String, &Path)| {
-        let came = match fs::create_dir_all(path).and_then(|()| write_and_rename(path)) {
+        // Made here it would be whose who asks, and not the daemon's.
+        if !path.exists() {
+            return Tried::of(what, Ok(format!("{}: is made at the start", path.display())));
+        }
+        let came = match write_and_rename(path) {
             Ok(()) => Ok(format!("{}: writes and renames", path.display())),
             Err(error) => Err(format!("{}: {error}", path.display())),
         };
@@ -147,11 +151,7 @@ async fn store(config: &Config) -> Tried {
         let opened = sqlite::open_read_only(path).await;
         opened.map(|_| format!("{}: opens", path.display())).map_err(|error| error.to_string())
     } else {
-        let directory = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(directory)
-            .and_then(|()| write_and_rename(directory))
-            .map(|()| format!("{}: is made at the first start", path.display()))
-            .map_err(|error| format!("{}: {error}", directory.display()))
+        Ok(format!("{}: is made at the first start", path.display()))
     };
     Tried::of("store", came)
 }
