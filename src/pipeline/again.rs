@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 
-use crate::intake::{self, FeedMatch, FeedRule, Patterns};
+use crate::intake::{self, FeedMatch, Patterns};
 use crate::ledger::{AuditEntry, LedgerError, Reopen};
 use crate::model::{Decision, FileRecord, Outbound, State};
 use crate::telemetry;
@@ -192,11 +192,7 @@ impl Site {
 
 /// The feed that a name belongs to now, and whether it is more than one.
 fn feed_of<'a>(issuer: &'a Issuer, name: &str) -> Result<(Option<&'a Feed>, bool), AgainError> {
-    let rules: Vec<FeedRule> = issuer
-        .feeds
-        .iter()
-        .map(|feed| FeedRule { name: feed.name.clone(), files: feed.files.clone(), done_marker: feed.done_marker })
-        .collect();
+    let rules = issuer.feed_rules();
     let patterns = Patterns::new(&rules).map_err(|error| AgainError::World(error.to_string()))?;
     Ok(match FeedMatch::of(&patterns.matching(name)) {
         FeedMatch::One(index) => (issuer.feeds.get(index), false),

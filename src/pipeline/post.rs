@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use crate::faults;
-use crate::intake::{self, Candidate, Claim as Copied, FeedMatch, FeedRule, Inbox, Look, free_room};
+use crate::intake::{self, Candidate, Claim as Copied, FeedMatch, Inbox, Look, free_room};
 use crate::ledger::Claim;
 use crate::model::{FileRecord, State, hex};
 use crate::telemetry;
@@ -305,11 +305,7 @@ pub(super) fn inbox(issuer: &Issuer, looking: Looking) -> Result<SharedInbox, Fa
 }
 
 fn rules(issuer: &Issuer, looking: Looking) -> intake::Options {
-    let feeds = issuer
-        .feeds
-        .iter()
-        .map(|feed| FeedRule { name: feed.name.clone(), files: feed.files.clone(), done_marker: feed.done_marker })
-        .collect();
+    let feeds = issuer.feed_rules();
     intake::Options { inbound: issuer.inbound.clone(), feeds, settle: looking.settle, stalled: looking.stalled }
 }
 

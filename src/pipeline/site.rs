@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use zeroize::Zeroizing;
 
 use crate::calendar::{Calendar, Daily, Expected};
+use crate::intake::FeedRule;
 use crate::ledger::{Ledger, SequenceRule};
 use crate::model::{Clock, EnvelopeKind, Environment, Limits, Retention, ServiceName, Unseal};
 use crate::open::{self, KeyName, Keyring, Recipient, VerifyKey};
@@ -202,6 +203,16 @@ pub struct Batches {
 }
 
 impl Issuer {
+    /// What of its feeds decides whose a file is and when it is whole, in their order.
+    pub(super) fn feed_rules(&self) -> Vec<FeedRule> {
+        let rule = |feed: &Feed| FeedRule {
+            name: feed.name.clone(),
+            files: feed.files.clone(),
+            done_marker: feed.done_marker,
+        };
+        self.feeds.iter().map(rule).collect()
+    }
+
     /// The feed of that name.
     pub fn feed(&self, name: &str) -> Option<&Feed> {
         self.feeds.iter().find(|feed| feed.name == name)

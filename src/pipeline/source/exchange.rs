@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::intake::{FeedRule, RemoteInbox};
+use crate::intake::RemoteInbox;
 use crate::sftp::{Client, Error};
 
 use super::super::Fatal;
@@ -71,7 +71,7 @@ impl Exchange {
         let Some(issuer) = setup.issuer(&source.issuer).map(Arc::clone) else { return Ok(None) };
         let Some(lane) = site.doors.lane(&issuer.id) else { return Ok(None) };
         let looking = setup.looking;
-        let inbox = RemoteInbox::new(rules(&issuer), looking.settle, looking.stalled)
+        let inbox = RemoteInbox::new(issuer.feed_rules(), looking.settle, looking.stalled)
             .map_err(|error| Fatal(error.to_string()))?;
         let door = Arc::new(Door { inbox: Mutex::new(inbox), bell: Notify::new() });
         site.sources.open(&source.name, &door);
@@ -183,14 +183,7 @@ impl Exchange {
             return Ok((round, None));
         }
         let site = Arc::clone(&self.site);
-        let mut ended = Some(ended);
-        let pause = patiently!(site, {
-            match ended.take() {
-                Some(ended) => self.health.note(&site, ended).await,
-                // Noted before, but not written down.
-                None => Ok(None),
-            }
-        })?;
+        let pause = patiently!(site, self.health.note(&site, ended.clone()).await)?;
         Ok((round, pause))
     }
 
@@ -246,7 +239,7 @@ impl Exchange {
         }
         let looking = setup.looking;
         self.door
-            .with(|inbox| inbox.go_on_by(rules(&issuer), looking.settle, looking.stalled))
+            .with(|inbox| inbox.go_on_by(issuer.feed_rules(), looking.settle, looking.stalled))
             .map_err(|error| Fatal(error.to_string()))?;
         (self.setup, self.issuer, self.source) = (setup, issuer, source);
         Ok(true)
@@ -255,12 +248,4 @@ impl Exchange {
 
 fn client(site: &Site, source: &Source) -> Result<Client, Fatal> {
     Client::start(source.server.clone(), Arc::clone(&site.clock)).map_err(|error| Fatal(error.to_string()))
-}
-
-fn rules(issuer: &Issuer) -> Vec<FeedRule> {
-    issuer
-        .feeds
-        .iter()
-        .map(|feed| FeedRule { name: feed.name.clone(), files: feed.files.clone(), done_marker: feed.done_marker })
-        .collect()
 }

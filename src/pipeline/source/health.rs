@@ -24,6 +24,7 @@ const CONTACT_EVERY: Duration = Duration::from_secs(60);
 const ALARM_AFTER: Duration = Duration::from_secs(60);
 
 /// What is wrong with a source.
+#[derive(Clone)]
 pub(super) struct Fault {
     pub(super) state: &'static str,
     pub(super) why: String,
@@ -89,6 +90,8 @@ pub(super) struct Health {
     standing: SourceStanding,
     /// When contact was written down last.
     told: Option<Instant>,
+    /// Something of it is not written down yet: the store was away.
+    unwritten: bool,
     failing_since: Option<Instant>,
     tries: u32,
 }
@@ -104,7 +107,7 @@ impl Health {
             last_contact: None,
             backlog: 0,
         };
-        Self { standing, told: None, failing_since: None, tries: 0 }
+        Self { standing, told: None, unwritten: false, failing_since: None, tries: 0 }
     }
 
     async fn clear(&self, site: &Site, kinds: &[AlarmKind], but: Option<AlarmKind>) -> Result<(), Trouble> {
@@ -120,7 +123,7 @@ impl Health {
         self.tries
     }
 
-    /// Notes how a round ended; gives back how long to wait before the next try, where one is due before the next poll.
+    /// Notes how a round ended, and may be called again when it fails; gives back how long to wait before the next try, where one is due before the next poll.
     pub(super) async fn note(&mut self, site: &Site, ended: Result<(), Fault>) -> Result<Option<Duration>, Trouble> {
         let now = site.clock.monotonic();
         let (state, why, kind, alarm) = match ended {
@@ -142,10 +145,11 @@ impl Health {
                 None => telemetry::source_works(&self.standing.name),
             }
         }
-        if changed || stale || self.standing.why != why {
+        self.unwritten |= changed || stale || self.standing.why != why;
+        if self.unwritten {
             self.standing.why = why.clone();
             site.ledger.source_stands(&self.standing).await?;
-            self.told = Some(now);
+            (self.told, self.unwritten) = (Some(now), false);
         }
         let Some(kind) = kind else {
             (self.failing_since, self.tries) = (None, 0);
