@@ -1,4 +1,4 @@
-# make build | demo | test | test-long | lint | fmt
+# make build | demo | test | test-long | bench | lint | fmt
 #
 # Each target installs the Debian packages it needs and lacks (scripts/packages). CARGO_TARGET_DIR is respected.
 
@@ -10,14 +10,18 @@ SHELL       := /bin/bash
 CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV   := $(TARGET)/test-venv
+PEERS  := $(TARGET)/bench-venv
 
-.PHONY: build demo test test-long lint fmt packages-build packages-test
+.PHONY: build demo test test-long bench lint fmt packages-build packages-test packages-bench
 
 packages-build:
 	@scripts/packages build
 
 packages-test:
 	@scripts/packages test
+
+packages-bench:
+	@scripts/packages bench
 
 ## The release binary.
 build: packages-build
@@ -45,6 +49,18 @@ test: packages-test $(VENV)/.made
 test-long: packages-test $(VENV)/.made
 	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large:: d1_batch::memory uploads:: sftp_client::cuts sources::faults:: sources::kills::
 	NIGHTDROP_TEST_STRACE=1 $(CARGO) test --release --locked --test suite -- --skip large::
+
+# What is compared with in Python, in a place of its own.
+$(PEERS)/.made: benches/peers/requirements.txt | packages-bench
+	rm -rf $(PEERS)
+	python3 -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --requirement benches/peers/requirements.txt
+	touch $@
+
+## A million records from sealed file to answer, beside `sqlite3 .import` and Python, five rounds one after another; figures in
+## TARGET/bench. BENCH takes options: make bench BENCH="--records 100000 --rounds 3 --only nightdrop,import".
+bench: build packages-bench $(PEERS)/.made
+	python3 benches/whole.py --target $(TARGET) $(BENCH)
 
 ## Format, clippy, documentation, licences and sources of dependencies, advisories.
 lint: packages-build

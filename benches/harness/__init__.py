@@ -1,0 +1,1 @@
+"""What benches/whole.py is made of."""
