@@ -354,7 +354,8 @@ async fn watch(site: Arc<Site>, mut post: Post, hint: Hint, options: Options) ->
         }
         let scan = post.looking().scan;
         let mut pause = scan.min(round.next_change.unwrap_or(scan));
-        if options.once && !site.progress.is_idle() {
+        // What came to its end during the look is seen by the next one; only what was idle all through has nothing to say soon.
+        if options.once && !(was_idle && site.progress.is_idle()) {
             pause = pause.min(ONCE_LOOK);
         }
         if let Some(watchdog) = options.watchdog {
