@@ -1,4 +1,4 @@
-# make build | demo | test | test-long | bench | lint | fmt
+# make build | demo | test | test-long | bench | bench-growth | lint | fmt
 #
 # Each target installs the Debian packages it needs and lacks (scripts/packages). CARGO_TARGET_DIR is respected.
 
@@ -11,8 +11,9 @@ CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV   := $(TARGET)/test-venv
 PEERS  := $(TARGET)/bench-venv
+NODE   := $(TARGET)/bench-node
 
-.PHONY: build demo test test-long bench lint fmt packages-build packages-test packages-bench
+.PHONY: build demo test test-long bench bench-growth lint fmt packages-build packages-test packages-bench
 
 packages-build:
 	@scripts/packages build
@@ -57,10 +58,24 @@ $(PEERS)/.made: benches/peers/requirements.txt | packages-bench
 	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --requirement benches/peers/requirements.txt
 	touch $@
 
-## A million records from sealed file to answer, beside `sqlite3 .import` and Python, five rounds one after another; figures in
-## TARGET/bench. BENCH takes options: make bench BENCH="--records 100000 --rounds 3 --only nightdrop,import".
-bench: build packages-bench $(PEERS)/.made
-	python3 benches/whole.py --target $(TARGET) $(BENCH)
+# The same in Node; its SQLite is compiled on the spot where no binary of it can be had, from the headers beside node.
+$(NODE)/.made: benches/peers/package.json benches/peers/package-lock.json | packages-bench
+	mkdir -p $(NODE)
+	cp benches/peers/package.json benches/peers/package-lock.json $(NODE)
+	headers=$$(dirname "$$(dirname "$$(readlink -f "$$(command -v node)")")"); \
+	if [ -e "$$headers/include/node/node.h" ]; then export npm_config_nodedir="$$headers"; fi; \
+	npm ci --prefix $(NODE) --no-audit --no-fund --loglevel=error
+	touch $@
+
+## A million records from sealed file to answer, beside `sqlite3 .import`, Python and Node, five rounds, in turn; then service by
+## service, many small files, one small file. Figures in TARGET/bench. BENCH takes options:
+## make bench BENCH="whole --records 100000 --rounds 3 --only nightdrop,import".
+bench: build packages-bench $(PEERS)/.made $(NODE)/.made
+	python3 benches/whole.py --target $(TARGET) $(or $(BENCH),whole services small one)
+
+## A million records onto a register that holds up to ten million. Long, and takes 10 GiB below TARGET/bench.
+bench-growth: build packages-bench $(PEERS)/.made $(NODE)/.made
+	python3 benches/whole.py --target $(TARGET) growth --rounds 3 $(BENCH)
 
 ## Format, clippy, documentation, licences and sources of dependencies, advisories.
 lint: packages-build

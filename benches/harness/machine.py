@@ -32,7 +32,7 @@ def disk(place: Path) -> str:
     return ""
 
 
-def describe(root: Path, place: Path, venv: Path | None) -> dict:
+def describe(root: Path, place: Path, venv: Path, modules: Path) -> dict:
     commit = said("git", "-C", str(root), "rev-parse", "--short=12", "HEAD")
     changed = subprocess.run(["git", "-C", str(root), "status", "--porcelain"], capture_output=True, text=True).stdout
     versions = {
@@ -41,9 +41,15 @@ def describe(root: Path, place: Path, venv: Path | None) -> dict:
         "python": platform.python_version(),
         "python sqlite3": sqlite3.sqlite_version,
     }
-    if venv:
-        script = "from importlib.metadata import version; print(version('cryptography'))"
-        versions["cryptography"] = said(str(venv / "bin/python"), "-c", script)
+    script = "from importlib.metadata import version; print(version('cryptography'))"
+    versions["cryptography"] = said(str(venv / "bin/python"), "-c", script)
+    versions["node"] = said("node", "--version")
+    script = (
+        "const at = require('node:module').createRequire(process.argv[1] + '/'); const Database = at('better-sqlite3');"
+        "const sqlite = new Database(':memory:').prepare('SELECT sqlite_version() AS it').get().it;"
+        "console.log(at('better-sqlite3/package.json').version + ' with sqlite ' + sqlite)"
+    )
+    versions["better-sqlite3"] = said("node", "-e", script, str(modules))
     return {
         "commit": commit + (" with changes" if changed.strip() else ""),
         "machine": {

@@ -120,3 +120,18 @@ def drop(sealed: Path, home: Path, issuer: str = "ACME"):
 
 def stem(sealed: Path) -> str:
     return sealed.name.removesuffix(".csv.jwe")
+
+
+def outcome(summary: Path, name: str) -> int:
+    return json.loads(summary.read_text())["outcomes"][name]
+
+
+def disjoint_seed(skipped: int) -> int:
+    """A seed whose sample has no card number of the first `skipped` of seed 0, nor of one between.
+
+    The n-th number of a seed is n * step + seed * stride modulo the size of the range (src/services/sample/numbers.rs), so that a
+    seed can be found which begins where another ends. Were that changed, fewer records would be registered, and the runs that need it
+    fail on that.
+    """
+    size, step, stride = 10**9, 7_654_321, 332_233
+    return skipped * step * pow(stride, -1, size) % size

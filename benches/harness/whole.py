@@ -23,15 +23,20 @@ PROOF_RECORDS, PROOF_BAD_PERCENT = 5_000, 10
 def make(site: Site, options, sealed) -> list:
     python = options.venv / "bin/python"
     script = contenders.BENCHES / "peers/peer.py"
+    node = ["node", contenders.BENCHES / "peers/peer.mjs", "--modules", options.modules]
     known = {
         "nightdrop": lambda: Nightdrop(site, sealed, options.cache),
         "import": lambda: Import(site, sealed, options.cache),
         "python": lambda: Peer("python", [python, script], site, sealed, options.cache),
         "python-pool": lambda: Peer("python-pool", [python, script, "--pool", "2"], site, sealed, options.cache),
+        "node": lambda: Peer("node", node, site, sealed, options.cache),
     }
     if unknown := set(options.only) - set(known):
         raise SystemExit(f"--only: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    return [known[name]() for name in known if name in (options.only or known)]
+    wanted = options.only or (known if options.service == "payment-cards" else ["nightdrop"])
+    if options.service != "payment-cards" and list(wanted) != ["nightdrop"]:
+        raise SystemExit("--service: only nightdrop does others than payment-cards")
+    return [known[name]() for name in known if name in wanted]
 
 
 def prove(contestants: list):
@@ -43,9 +48,9 @@ def prove(contestants: list):
 
 def bench(site: Site, options) -> dict:
     print(TIMED, flush=True)
-    proof = site.sealed("payment-cards", PROOF_RECORDS, bad=PROOF_BAD_PERCENT)
+    proof = site.sealed(options.service, PROOF_RECORDS, bad=PROOF_BAD_PERCENT)
     prove([who for who in make(site, options, proof) if who.checked])
-    contestants = make(site, options, site.sealed("payment-cards", options.records, bad=options.bad))
+    contestants = make(site, options, site.sealed(options.service, options.records, bad=options.bad))
     taken: dict[str, list[measure.Taken]] = {who.name: [] for who in contestants}
     for round_no in range(1, options.rounds + 1):
         answers = []
@@ -57,10 +62,10 @@ def bench(site: Site, options) -> dict:
                 answers.append((who.name, answer))
         for name, answer in answers[1:]:
             contenders.complain_unless_alike(answers[0][1], answer, name)
-    return show(options.records, taken)
+    return show(options.service, options.records, taken)
 
 
-def show(records: int, taken: dict[str, list[measure.Taken]]) -> dict:
+def show(service: str, records: int, taken: dict[str, list[measure.Taken]]) -> dict:
     rows, result = [], {}
     mine = [run.process_s for run in taken.get("nightdrop", [])]
     for name, runs in taken.items():
@@ -84,7 +89,7 @@ def show(records: int, taken: dict[str, list[measure.Taken]]) -> dict:
         }
     rounds = max(map(len, taken.values()))
     table.show(
-        f"payment-cards, {records:,} records, medians of {rounds} rounds (lowest–highest)",
+        f"{service}, {records:,} records, medians of {rounds} rounds (lowest–highest)",
         ["", "records/s", "to answer", "cpu", "memory", "ratio"], rows,
     )
-    return {"records": records, "contenders": result}
+    return {"service": service, "records": records, "contenders": result}
