@@ -116,6 +116,11 @@ pub fn odd_entry(issuer: &str, name: &str, kind: &str) {
     warn!(event = "odd_entry", issuer, name, kind, "this entry is left alone");
 }
 
+/// More of them than are said by name; counted together, and not more often than every ten minutes.
+pub fn odd_entries(issuer: &str, entries: u64) {
+    warn!(event = "odd_entries", issuer, entries, "more entries are left alone");
+}
+
 /// A file is ours.
 pub fn file_claimed(no: FileNo, issuer: &str, name: &str, bytes: u64) {
     info!(event = "file_claimed", file = %no, issuer, name, bytes, "claimed");

@@ -104,8 +104,8 @@ fn claim_with(
 const fn not_opened(errno: Errno) -> Option<Claim> {
     match errno {
         Errno::NOENT => Some(Claim::Gone),
-        // A link, a socket or a device has taken its place.
-        Errno::LOOP | Errno::NXIO | Errno::NODEV => Some(Claim::Changed),
+        // A link, a socket or a device has taken its place, or somebody holds a lease on it and may be writing.
+        Errno::LOOP | Errno::NXIO | Errno::NODEV | Errno::AGAIN => Some(Claim::Changed),
         Errno::ACCESS | Errno::PERM => Some(Claim::Denied),
         _ => None,
     }

@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, Advice, AtFlags, Dir, Mode, OFlags, RenameFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use rustix::path::Arg;
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use super::IntakeError;
 use super::name::is_component;
+use super::way::walk;
 
 /// What tells one state of one file from any other: any write, rename, link or change of mode moves `ctime_ns`, and
 /// no uploader can set that back. The device is left out: its number may differ after a restart.
@@ -55,12 +57,14 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Opens a configured directory. Links on the way are the operator's.
+    /// Opens a configured directory. Links on the way are the operator's: those of others are not followed.
     pub(super) fn open(path: &Path) -> Result<Self, IntakeError> {
-        let fd =
-            fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| {
-                IntakeError::Io { action: "open the directory", path: path.to_owned(), source: errno.into() }
-            })?;
+        let ours = geteuid().as_raw();
+        let fd = walk(path, |owner| owner == 0 || owner == ours).map_err(|source| IntakeError::Io {
+            action: "open the directory",
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self { fd, path: path.to_owned() })
     }
 
@@ -127,8 +131,12 @@ impl Directory {
         }
     }
 
-    /// The same by the older call: a single component cannot lead out, and a link as the last one is not followed.
+    /// The same by the older call, which is as safe for a single component and refused for anything else: it cannot lead
+    /// out, and a link, magic or not, is not followed as the last one.
     pub(super) fn open_plainly(&self, name: &str) -> Result<File, Errno> {
+        if name.contains('/') || name == ".." {
+            return Err(Errno::XDEV);
+        }
         fs::openat(&self.fd, name, READ, Mode::empty()).map(File::from)
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Whole means: its name says nothing against it, its identity has stayed the same for `settle` by our own monotonic
 //! clock, and its done marker lies beside it where its feed wants one. Scans alone decide; events only make the next
-//! one earlier. The memory kept is one entry for each name in the directory and one for each file in hand.
+//! one earlier. The memory kept is a few bytes for each entry that is left alone, more for each file and each file in hand,
+//! and bounded for a directory that is filled without end.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use rustix::io::Errno;
 
 use super::directory::{Directory, Identity};
 use super::name::{Name, aside_of, compare_names};
+use super::odd::{Odd, OddKind, Oddities};
 use super::{IntakeError, Patterns, original};
 
 /// What of a feed decides whose a file is and when it is whole.
@@ -63,38 +65,6 @@ pub struct Candidate {
     pub last_word: bool,
 }
 
-/// Why an entry is left alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum OddKind {
-    /// Not 1 to 200 bytes of `[A-Za-z0-9._-]`, or a dash first.
-    Name,
-    /// A symbolic link; it is not followed.
-    Symlink,
-    /// A directory.
-    Directory,
-    /// A FIFO; it is not opened.
-    Fifo,
-    /// A socket.
-    Socket,
-    /// A block or character device.
-    Device,
-    /// Something else that is not a regular file.
-    Other,
-    /// A regular file that has other names too: it could change under them.
-    SeveralLinks,
-    /// A file that we may not read, or an entry that the file system cannot describe.
-    Unreadable,
-}
-
-/// An entry that is left alone, said once while it lies there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Odd {
-    /// Its name, with every byte escaped that is not printable ASCII.
-    pub name: String,
-    /// Why it is left alone.
-    pub kind: OddKind,
-}
-
 /// What one scan saw.
 #[derive(Clone, Debug, Default)]
 pub struct Look {
@@ -102,6 +72,8 @@ pub struct Look {
     pub ready: Vec<Candidate>,
     /// What is left alone and has not been said yet, by name.
     pub odd: Vec<Odd>,
+    /// How many more there were, which are not said by name.
+    pub odd_unsaid: u64,
     /// In how long the next entry may become ready by staying unchanged; `None` when time alone makes none ready.
     pub next_change: Option<Duration>,
     /// Files that are still settling.
@@ -111,6 +83,12 @@ pub struct Look {
     /// Files that ended early and have not yet stayed unchanged for `stalled`, in order.
     pub stalled_waiting: Vec<String>,
 }
+
+/// Entries looked at in one scan: a directory that is renamed in without end can be read without end.
+const ENTRIES_MAX: usize = 2_000_000;
+
+/// Files remembered. With more in a directory the rest is seen once some of these are gone.
+const FILES_MAX: usize = 100_000;
 
 /// How soon to look again whether a proof is over.
 const PROOF_LOOK: Duration = Duration::from_millis(500);
@@ -122,6 +100,9 @@ pub struct Inbox {
     /// Counts scans, so that an entry that the last one did not see is known to be gone.
     round: u64,
     seen: HashMap<Box<[u8]>, Seen>,
+    odd: Oddities,
+    entries_max: usize,
+    files_max: usize,
     /// Files that were claimed and whose originals still lie there. Kept by name and identity: the same name with
     /// other content is a new arrival.
     in_hand: HashMap<String, Identity>,
@@ -150,7 +131,6 @@ enum What {
     },
     /// An original moved aside by a removal that was cut off.
     Aside(Identity),
-    Odd(OddKind),
 }
 
 impl Inbox {
@@ -162,6 +142,9 @@ impl Inbox {
             patterns,
             round: 0,
             seen: HashMap::new(),
+            odd: Oddities::default(),
+            entries_max: ENTRIES_MAX,
+            files_max: FILES_MAX,
             in_hand: HashMap::new(),
             unproven: HashMap::new(),
         })
@@ -184,30 +167,44 @@ impl Inbox {
         let dir = Directory::open(&self.options.inbound)?;
         let mut markers: HashSet<Box<str>> = HashSet::new();
         self.round += 1;
-        for entry in dir.entries()? {
+        self.odd.begin();
+        let mut all = true;
+        for (n, entry) in dir.entries()?.enumerate() {
             let entry = entry?;
+            if n >= self.entries_max {
+                all = false;
+                break;
+            }
             let bytes = entry.file_name().to_bytes();
             let name = Name::of(bytes);
-            let what = match name {
+            let found = match name {
                 Name::Temporary => continue,
-                Name::Odd => What::Odd(OddKind::Name),
+                Name::Odd => Err(OddKind::Name),
                 Name::Arrival(_) | Name::Marker(_) | Name::Aside(_) => match dir.stat(entry.file_name()) {
                     Ok(None) => continue,
                     Ok(Some(stat)) => What::of(&stat),
                     Err(errno @ (Errno::ACCESS | Errno::NOMEM)) => {
                         return Err(dir.failed("look into the directory", "", errno));
                     }
-                    Err(_) => What::Odd(OddKind::Unreadable),
+                    Err(_) => Err(OddKind::Unreadable),
                 },
             };
-            match (name, what) {
-                (Name::Marker(stem), What::File { .. }) => {
+            match (name, found) {
+                (_, Err(kind)) => self.odd.note(bytes, kind, now),
+                (Name::Marker(stem), Ok(_)) if markers.len() < self.files_max => {
                     markers.insert(stem.into());
                 }
-                (Name::Aside(_), What::File { identity, .. }) => self.note(bytes, What::Aside(identity), now),
-                _ => self.note(bytes, what, now),
+                (Name::Marker(_), Ok(_)) => all = false,
+                (Name::Aside(_), Ok(What::File { identity, .. })) => {
+                    all &= self.note(bytes, What::Aside(identity), now)
+                }
+                (_, Ok(what)) => all &= self.note(bytes, what, now),
             }
         }
+        if !all {
+            self.odd.note(b".", OddKind::TooMany, now);
+        }
+        self.odd.end();
         let round = self.round;
         self.seen.retain(|_, seen| seen.round == round);
         Ok(self.judge(&dir, &markers, now))
@@ -268,29 +265,32 @@ impl Inbox {
         self.seen.get_mut(name.as_bytes()).filter(same)
     }
 
-    fn note(&mut self, name: &[u8], what: What, now: Instant) {
+    /// `false`: there is no room to remember it.
+    fn note(&mut self, name: &[u8], what: What, now: Instant) -> bool {
         let fresh = Seen { round: self.round, what, since: now, told: false, ended_early: false, denied: false };
+        let room = self.seen.len() < self.files_max;
         match self.seen.get_mut(name) {
             Some(seen) if seen.what == what => seen.round = self.round,
             Some(seen) => *seen = fresh,
+            None if !room => return false,
             None => {
                 self.seen.insert(name.into(), fresh);
             }
         }
+        true
     }
 
     fn judge(&mut self, dir: &Directory, markers: &HashSet<Box<str>>, now: Instant) -> Look {
         let mut look = Look::default();
-        let Self { options, patterns, seen, in_hand, unproven, .. } = self;
+        let Self { options, patterns, seen, odd, in_hand, unproven, .. } = self;
         for (bytes, seen) in seen {
             let unchanged = now.saturating_duration_since(seen.since);
             let mut say = |kind: OddKind| {
                 if !std::mem::replace(&mut seen.told, true) {
-                    look.odd.push(Odd { name: bytes.escape_ascii().to_string(), kind });
+                    odd.say(bytes, kind, now);
                 }
             };
             match (seen.what, Name::of(bytes)) {
-                (What::Odd(kind), _) => say(kind),
                 (What::Aside(identity), Name::Aside(stem)) => {
                     // A removal in progress takes an instant, and one that was cut off is repeated while in hand.
                     if in_hand.contains_key(stem) {
@@ -343,21 +343,25 @@ impl Inbox {
                 (What::File { .. } | What::Aside(_), _) => {}
             }
         }
+        (look.odd, look.odd_unsaid) = self.odd.take(now);
         look.in_order()
     }
 }
 
 impl What {
-    fn of(stat: &Stat) -> Self {
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Self::File { identity: Identity::of(stat), one_link: stat.st_nlink == 1 },
-            FileType::Directory => Self::Odd(OddKind::Directory),
-            FileType::Symlink => Self::Odd(OddKind::Symlink),
-            FileType::Fifo => Self::Odd(OddKind::Fifo),
-            FileType::Socket => Self::Odd(OddKind::Socket),
-            FileType::CharacterDevice | FileType::BlockDevice => Self::Odd(OddKind::Device),
-            FileType::Unknown => Self::Odd(OddKind::Other),
-        }
+    /// A file, or why it is left alone.
+    fn of(stat: &Stat) -> Result<Self, OddKind> {
+        Err(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {
+                return Ok(Self::File { identity: Identity::of(stat), one_link: stat.st_nlink == 1 });
+            }
+            FileType::Directory => OddKind::Directory,
+            FileType::Symlink => OddKind::Symlink,
+            FileType::Fifo => OddKind::Fifo,
+            FileType::Socket => OddKind::Socket,
+            FileType::CharacterDevice | FileType::BlockDevice => OddKind::Device,
+            FileType::Unknown => OddKind::Other,
+        })
     }
 }
 
@@ -379,7 +383,6 @@ impl Look {
         };
         self.ready.sort_unstable_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| compare_names(&a.name, &b.name)));
         self.stalled_waiting.sort_unstable_by(|a, b| compare_names(a, b));
-        self.odd.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         self
     }
 }

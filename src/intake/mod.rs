@@ -18,21 +18,24 @@ mod inbox;
 mod kept;
 mod marks;
 mod name;
+mod odd;
 mod original;
 mod patterns;
 mod remote;
 #[cfg(test)]
 mod testing;
+mod way;
 mod work;
 
 pub use claim::{Claim, claim};
 pub use directory::Identity;
 pub use error::IntakeError;
 pub use hint::{Hint, Unwatched};
-pub use inbox::{Candidate, FeedMatch, FeedRule, Inbox, Look, Odd, OddKind, Options};
+pub use inbox::{Candidate, FeedMatch, FeedRule, Inbox, Look, Options};
 pub use kept::{Aged, aged_copies, remove_aged};
 pub use marks::{LAST_WORDS, last_words, mark, marked, no_last_words, place_for_last_words, say_last_words, unmark};
 pub use name::{aside_of, compare_names, is_arrival_name, marker_of, why_never};
+pub use odd::{Odd, OddKind};
 pub use original::{Removal, remove_original};
 pub use patterns::Patterns;
 pub use remote::{Fetchable, Listed, ListedKind, Mark, RemoteInbox, Shown};

@@ -7,8 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::inbox::{FeedMatch, FeedRule, Odd, OddKind};
+use super::inbox::{FeedMatch, FeedRule};
 use super::name::{Name, compare_names};
+use super::odd::{Odd, OddKind, Oddities};
 use super::{IntakeError, Patterns};
 
 /// What kind of thing a listing shows.
@@ -64,6 +65,8 @@ pub struct Shown {
     pub ready: Vec<Fetchable>,
     /// What is left alone and has not been said yet, by name.
     pub odd: Vec<Odd>,
+    /// How many more there were, which are not said by name.
+    pub odd_unsaid: u64,
     /// Files that a removal cut off has left under another name: the name that they had, and what they are.
     pub aside: Vec<(String, Mark)>,
     /// In how long the next entry may become ready by staying unchanged.
@@ -81,16 +84,15 @@ pub struct RemoteInbox {
     settle: Duration,
     stalled: Duration,
     seen: HashMap<Vec<u8>, Seen>,
+    odd: Oddities,
     /// Names of files that were fetched and of which it is not known yet whether they are whole.
     unproven: HashSet<String>,
 }
 
 struct Seen {
-    mark: Option<Mark>,
+    mark: Mark,
     /// When it was first listed as exactly this.
     since: Instant,
-    /// Its oddness has been said.
-    told: bool,
     /// It was read, and ended early.
     ended_early: bool,
 }
@@ -104,6 +106,7 @@ impl RemoteInbox {
             settle,
             stalled,
             seen: HashMap::new(),
+            odd: Oddities::default(),
             unproven: HashSet::new(),
         })
     }
@@ -128,9 +131,10 @@ impl RemoteInbox {
                 _ => None,
             })
             .collect();
+        self.odd.begin();
         for entry in listing {
             let odd = match (Name::of(&entry.name), entry.kind) {
-                (Name::Temporary | Name::Marker(_), _) => continue,
+                (Name::Temporary, _) | (Name::Marker(_), ListedKind::File) => continue,
                 (Name::Odd, _) => OddKind::Name,
                 (Name::Aside(stem), ListedKind::File) => {
                     shown.aside.push((stem.to_owned(), entry.mark));
@@ -146,23 +150,18 @@ impl RemoteInbox {
                     continue;
                 }
             };
-            let seen = self.seen.entry(entry.name.clone()).or_insert(Seen {
-                mark: None,
-                since: now,
-                told: false,
-                ended_early: false,
-            });
-            if !std::mem::replace(&mut seen.told, true) {
-                shown.odd.push(Odd { name: entry.name.escape_ascii().to_string(), kind: odd });
-            }
+            self.seen.remove(&entry.name);
+            self.odd.note(&entry.name, odd, now);
         }
+        self.odd.end();
+        (shown.odd, shown.odd_unsaid) = self.odd.take(now);
         shown.in_order()
     }
 
     fn judge(&mut self, name: &str, mark: Mark, markers: &HashSet<&str>, now: Instant, shown: &mut Shown) {
-        let fresh = Seen { mark: Some(mark), since: now, told: false, ended_early: false };
+        let fresh = Seen { mark, since: now, ended_early: false };
         let seen = match self.seen.get_mut(name.as_bytes()) {
-            Some(seen) if seen.mark == Some(mark) => seen,
+            Some(seen) if seen.mark == mark => seen,
             _ => {
                 // Once is not twice, however short the time to settle is.
                 self.seen.insert(name.as_bytes().to_vec(), fresh);
@@ -209,7 +208,7 @@ impl RemoteInbox {
     pub fn ended_early(&mut self, name: &str, mark: Mark) {
         self.proven(name);
         if let Some(seen) = self.seen.get_mut(name.as_bytes())
-            && seen.mark == Some(mark)
+            && seen.mark == mark
         {
             seen.ended_early = true;
         }
@@ -234,7 +233,6 @@ impl Shown {
         };
         self.ready.sort_unstable_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| compare_names(&a.name, &b.name)));
         self.stalled_waiting.sort_unstable_by(|a, b| compare_names(a, b));
-        self.odd.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         self
     }
 }

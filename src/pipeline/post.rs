@@ -113,6 +113,9 @@ impl Post {
         for odd in &look.odd {
             telemetry::odd_entry(&self.issuer.id, &odd.name, &format!("{:?}", odd.kind));
         }
+        if look.odd_unsaid > 0 {
+            telemetry::odd_entries(&self.issuer.id, look.odd_unsaid);
+        }
         let mut round = Round {
             next_change: look.next_change,
             settling: look.settling,
@@ -205,6 +208,10 @@ impl Post {
 
     /// Whether a copy fits; said once when it does not.
     async fn has_room(&mut self, candidate: &Candidate) -> Result<bool, Fatal> {
+        if candidate.identity.size > self.setup.limits.file_bytes_max {
+            // Refused without being copied: a file with nothing but a size would stand in every other one's way.
+            return Ok(true);
+        }
         let (work, size, min) = (self.site.work.clone(), candidate.identity.size, self.setup.limits.free_bytes_min);
         let room = match blocking(move || Ok(free_room(&work, size, min)?)).await {
             Ok(room) => room,

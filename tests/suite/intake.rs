@@ -1,11 +1,8 @@
-//! Whose file it is and when it is whole: uploads that pause, change, hide, or are no files at all.
+//! Whose file it is and when it is whole: uploads that pause, change or hide.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
-use std::os::unix::fs::symlink;
 use std::time::Duration;
-
-use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::file::{CsvFile, sha256_hex};
 use crate::world::{World, drop_into, throughout, until};
@@ -150,41 +147,6 @@ fn with_a_done_marker_a_file_waits_for_it_and_both_go() {
     assert_eq!(world.out().accepted(&file.stem())["records"], 3);
     assert_eq!(world.waiting(), [""; 0], "the marker goes with its file");
     assert!(world.out().names().iter().all(|name| !name.contains("done")), "a marker is no arrival");
-}
-
-#[test]
-fn what_is_no_plain_file_is_left_alone_and_reported_once() {
-    let world = World::new();
-    let inbound = world.inbound();
-    let secret = CsvFile::good("SECRET", 208, 1);
-    world.write("secret.jwe", world.sealed(&secret.text()));
-    symlink(world.at("secret.jwe"), inbound.join("ACME_PAYCARDS_LINK.csv.jwe")).unwrap();
-    symlink("/etc/hostname", inbound.join("ACME_PAYCARDS_OUTSIDE.csv.jwe")).unwrap();
-    mkfifoat(CWD, inbound.join("ACME_PAYCARDS_FIFO.csv.jwe"), Mode::from_bits_truncate(0o600)).unwrap();
-    fs::create_dir(inbound.join("ACME_PAYCARDS_DIR.csv.jwe")).unwrap();
-    fs::hard_link(world.at("secret.jwe"), inbound.join("ACME_PAYCARDS_TWO_LINKS.csv.jwe")).unwrap();
-    for name in [
-        "ACME_PAYCARDS_A B.csv.jwe",
-        "ACME_PAYCARDS_A\nB.csv.jwe",
-        "-ACME_PAYCARDS_.csv.jwe",
-        "ACME_PAYCARDS_\u{e4}.csv.jwe",
-    ] {
-        fs::write(inbound.join(name), world.sealed(&secret.text())).unwrap();
-    }
-    let before = world.waiting();
-    let good = CsvFile::good("GOOD", 209, 2);
-    let mut daemon = world.daemon();
-    world.drop_sealed(&good);
-    world.wait_for(&mut daemon, &format!("{}.summary.json", good.stem()));
-    // Several scans pass over them.
-    throughout(Duration::from_secs(1), "they are left alone", || world.waiting().len() == before.len());
-    assert_eq!(world.waiting(), before);
-    assert!(world.out().names().iter().all(|name| name.starts_with(&good.stem())), "{:?}", world.out().names());
-    let ran = daemon.terminate(SOON).expect(0);
-    for name in ["LINK", "OUTSIDE", "FIFO", "DIR", "TWO_LINKS"] {
-        let said = ran.stderr.lines().filter(|line| line.contains(&format!("ACME_PAYCARDS_{name}.csv.jwe"))).count();
-        assert_eq!(said, 1, "{name} is reported once: {}", ran.stderr);
-    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The contract, tested from outside: every test makes a daemon's directories, drops files, runs the binary and reads
 //! what it wrote. A failure keeps its directories and prints the commands that repeat it.
 //!
-//! `make test` runs these at a size of seconds; `make test-long` runs [`crash`], [`large`] and the broken lines of
-//! [`sources`] at full size, and all of them once more under strace.
+//! `make test` runs these at a size of seconds; `make test-long` runs [`crash`], [`large`], [`swaps`], [`odd_things`] and the broken
+//! lines of [`sources`] at full size, and all of them once more under strace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
 
 mod actions;
@@ -30,6 +30,7 @@ mod large;
 mod leaks;
 mod main_job;
 mod night;
+mod odd_things;
 mod outbound;
 mod pan;
 mod pan_lists;
@@ -43,6 +44,7 @@ mod seal;
 mod sftp_client;
 mod shell;
 mod sources;
+mod swaps;
 mod systemd;
 mod tenants;
 mod twice;

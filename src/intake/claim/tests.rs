@@ -203,13 +203,17 @@ fn both_ways_of_opening_refuse_links_and_do_not_wait_for_fifos() {
         assert_eq!(open(&dir, "missing").unwrap_err(), Errno::NOENT);
         assert!(open(&dir, "fifo").is_ok(), "opened at once; what it is shows afterwards");
     }
-    assert!(dir.open_beneath("../inbound/A.csv").is_err());
+    for open in [Directory::open_beneath, Directory::open_plainly] {
+        assert_eq!(open(&dir, "../inbound/A.csv").unwrap_err(), Errno::XDEV);
+    }
+    assert_eq!(dir.open_plainly("..").unwrap_err(), Errno::XDEV);
 }
 
 #[test]
 fn a_file_that_is_denied_says_nothing_of_the_world() {
     assert_eq!(not_opened(Errno::ACCESS), Some(Claim::Denied));
     assert_eq!(not_opened(Errno::PERM), Some(Claim::Denied));
+    assert_eq!(not_opened(Errno::AGAIN), Some(Claim::Changed));
     assert_eq!(not_opened(Errno::MFILE), None);
     assert_eq!(not_opened(Errno::IO), None);
 }

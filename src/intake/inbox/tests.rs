@@ -7,6 +7,7 @@ use super::*;
 use crate::intake::testing::{World, until_seen};
 use crate::intake::{Claim, Removal, claim, remove_original};
 
+mod crowded;
 mod ended_early;
 
 const SETTLE: Duration = Duration::from_secs(5);

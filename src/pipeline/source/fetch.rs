@@ -79,6 +79,9 @@ impl Exchange {
                 &format!("{:?} at source {}", odd.kind, self.source.name),
             );
         }
+        if shown.odd_unsaid > 0 {
+            telemetry::odd_entries(&self.source.issuer, shown.odd_unsaid);
+        }
         self.put_back_aside(&shown.aside, &taken).await?;
         let mut looked = Looked {
             claimed: 0,
@@ -154,6 +157,10 @@ impl Exchange {
     }
 
     async fn has_room(&self, size: u64) -> Result<bool, Failed> {
+        if size > self.setup.limits.file_bytes_max {
+            // Refused without being fetched, whatever a server says of its size.
+            return Ok(true);
+        }
         let (work, min) = (self.site.work.clone(), self.setup.limits.free_bytes_min);
         Ok(blocking(move || Ok(intake::free_room(&work, size, min)?)).await?)
     }
