@@ -1,4 +1,4 @@
-# make build | demo | test | test-long | bench | bench-growth | lint | fmt
+# make build | demo | test | test-long | bench | bench-stages | bench-growth | lint | fmt
 #
 # Each target installs the Debian packages it needs and lacks (scripts/packages). CARGO_TARGET_DIR is respected.
 
@@ -13,7 +13,7 @@ VENV   := $(TARGET)/test-venv
 PEERS  := $(TARGET)/bench-venv
 NODE   := $(TARGET)/bench-node
 
-.PHONY: build demo test test-long bench bench-growth lint fmt packages-build packages-test packages-bench
+.PHONY: build demo test test-long bench bench-stages bench-growth lint fmt packages-build packages-test packages-bench
 
 packages-build:
 	@scripts/packages build
@@ -67,10 +67,14 @@ $(NODE)/.made: benches/peers/package.json benches/peers/package-lock.json | pack
 	npm ci --prefix $(NODE) --no-audit --no-fund --loglevel=error
 	touch $@
 
+## The stages one by one, by criterion.
+bench-stages: packages-bench
+	$(CARGO) bench --locked --bench stages -- --noplot
+
 ## A million records from sealed file to answer, beside `sqlite3 .import`, Python and Node, five rounds, in turn; then service by
 ## service, many small files, one small file. Figures in TARGET/bench. BENCH takes options:
-## make bench BENCH="whole --records 100000 --rounds 3 --only nightdrop,import".
-bench: build packages-bench $(PEERS)/.made $(NODE)/.made
+## make bench BENCH="whole --records 100000 --rounds 3 --only nightdrop,import". The stages come first, unless options are given.
+bench: $(if $(BENCH),,bench-stages) build packages-bench $(PEERS)/.made $(NODE)/.made
 	python3 benches/whole.py --target $(TARGET) $(or $(BENCH),whole services small one)
 
 ## A million records onto a register that holds up to ten million. Long, and takes 10 GiB below TARGET/bench.

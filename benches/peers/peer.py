@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 FILE_NO = 1
 COLUMNS = ["record_ref", "action", "pan", "card_base_currency", "payment_card_id"]
+ALL = list(range(len(COLUMNS)))
 RECORD_REF = re.compile(r"[A-Za-z0-9_.:][A-Za-z0-9_.:-]{0,99}").fullmatch
 CARD_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
 MANGLED = re.compile(r"[0-9]+([.,][0-9]*)?[eE][+-]?[0-9]+").fullmatch
@@ -152,9 +153,16 @@ def begin(*of):
     JUDGE = Judge(*of)
 
 
-def judged(batch: list) -> list:
-    judge = JUDGE.of
-    return [judge(line, record) for line, record in batch]
+def judged(part: tuple) -> list:
+    """Judges lines as they stand in the file; no cell of a good record holds a line break."""
+    first, lines, at = part
+    reader = csv.reader(io.StringIO(b"".join(lines).decode(), newline=""), strict=True)
+    judge, found, width = JUDGE.of, [], sum(n is not None for n in at)
+    for line, record in enumerate(reader, first):
+        if len(record) != width:
+            raise SystemExit(f"FORMAT_INVALID: line {line}")
+        found.append(judge(line, record if at == ALL else [record[n] if n is not None else "" for n in at]))
+    return found
 
 
 def pooled(pool, batches, in_flight: int):
@@ -297,14 +305,13 @@ def main():
         raise SystemExit("TRAILER_MISSING")
     if trailer[2] and trailer[2] != hashlib.sha256(memoryview(plain)[:end]).hexdigest():
         raise SystemExit("DIGEST_MISMATCH")
-    text = io.TextIOWrapper(io.BytesIO(plain), encoding="utf-8", newline="")
+    lines = io.BytesIO(plain)
     del plain
-    reader = csv.reader(text, strict=True)
-    header, columns, expected = next(reader), next(reader), int(trailer[1])
+    header, columns = next(csv.reader([lines.readline().decode()])), next(csv.reader([lines.readline().decode()]))
+    expected = int(trailer[1])
     if header[:2] != ["HDR", "1"] or header[3] != "payment-cards" or not set(columns) <= set(COLUMNS):
         raise SystemExit("HEADER_MISMATCH")
     at = [columns.index(name) if name in columns else None for name in COLUMNS]
-    in_order = columns == COLUMNS
 
     issuer = header[2]
     with open(options.ranges, newline="", encoding="utf-8") as ranges_file:
@@ -318,16 +325,9 @@ def main():
     of = (json.loads(options.vault_keys.read_bytes()), ranges, json.loads(options.currencies.read_bytes()), issuer, prefix)
     begin(*of)
 
-    def records():
-        for line, record in enumerate(itertools.islice(reader, expected), 3):
-            if len(record) != len(columns):
-                raise SystemExit(f"FORMAT_INVALID: line {line}")
-            yield line, record if in_order else [record[n] if n is not None else "" for n in at]
-
     def batches(size: int):
-        source = records()
-        while batch := list(itertools.islice(source, size)):
-            yield batch
+        for first in range(3, 3 + expected, size):
+            yield first, list(itertools.islice(lines, min(size, 3 + expected - first))), at
 
     register = Register(options.store, options.schema.read_text(), issuer)
     answer = Answer(options.outbound / f"{stem}.recon.csv", header)
@@ -342,7 +342,7 @@ def main():
         for batch in batches(options.commit):
             answer.rows(register.commit(judged(batch)))
     counted = answer.outcomes.total()
-    if counted != expected or next(reader)[0] != "TRL":
+    if counted != expected or lines.tell() != end:
         raise SystemExit("COUNT_MISMATCH")
     digest = answer.finish()
     register.store.close()
