@@ -10,6 +10,7 @@ SHELL       := /bin/bash
 CARGO  ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 VENV   := $(TARGET)/test-venv
+NPM    := $(TARGET)/test-node
 PEERS  := $(TARGET)/bench-venv
 NODE   := $(TARGET)/bench-node
 
@@ -40,14 +41,22 @@ $(VENV)/.made: tests/requirements.txt | packages-test
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
 	touch $@
 
+# What they use of Node: senders' libraries, at the versions and digests of the lock file.
+$(NPM)/.made: tests/interop/package.json tests/interop/package-lock.json | packages-test
+	rm -rf $(NPM)
+	mkdir -p $(NPM)
+	cp $^ $(NPM)
+	npm ci --prefix $(NPM) --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
 ## All tests.
-test: packages-test $(VENV)/.made
+test: packages-test $(VENV)/.made $(NPM)/.made
 	$(CARGO) test --workspace --locked
 	$(CARGO) test --locked --features faults --test faults
 
 ## The campaigns at full size: 300 kills, a million records, 200 broken lines, 10 000 swaps; and the whole suite once more under strace, each run held
 ## against what the systemd unit allows. On the release build; minutes, once that is built.
-test-long: packages-test $(VENV)/.made
+test-long: packages-test $(VENV)/.made $(NPM)/.made
 	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large:: swaps:: odd_things:: d1_batch::memory uploads:: sftp_client::cuts sources::faults:: sources::kills::
 	NIGHTDROP_TEST_STRACE=1 $(CARGO) test --release --locked --test suite -- --skip large::
 

@@ -25,6 +25,7 @@ mod d1_batch;
 mod envelopes;
 mod file;
 mod intake;
+mod interop;
 mod json;
 mod large;
 mod leaks;
