@@ -23,11 +23,13 @@ pub enum AlarmKind {
     DeliveryFailed,
     /// A report does not balance and was not written.
     ReportUnbalanced,
+    /// Not one record of a file could be opened.
+    RecordsUnreadable,
 }
 
 impl AlarmKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::FileMissing,
         Self::FileHeld,
         Self::Poisoned,
@@ -37,6 +39,7 @@ impl AlarmKind {
         Self::SourceDirectory,
         Self::DeliveryFailed,
         Self::ReportUnbalanced,
+        Self::RecordsUnreadable,
     ];
 
     /// The word that is stored and told.
@@ -51,6 +54,7 @@ impl AlarmKind {
             Self::SourceDirectory => "SOURCE_DIRECTORY",
             Self::DeliveryFailed => "DELIVERY_FAILED",
             Self::ReportUnbalanced => "REPORT_UNBALANCED",
+            Self::RecordsUnreadable => "RECORDS_UNREADABLE",
         }
     }
 
@@ -82,6 +86,11 @@ impl Subject {
     /// A file. `feed` is empty where no pattern matched its name.
     pub fn file(no: FileNo, name: &str, feed: Option<&str>) -> Self {
         Self { key: no.to_string(), feed: feed.map(str::to_owned), source: None, file: Some(name.to_owned()) }
+    }
+
+    /// What a feed's sender seals; the file is the one that shows it.
+    pub fn sealing(feed: &str, file: &str) -> Self {
+        Self { key: feed.to_owned(), feed: Some(feed.to_owned()), source: None, file: Some(file.to_owned()) }
     }
 
     /// A source.

@@ -111,6 +111,8 @@ enum State {
 impl Stream {
     pub(super) fn new(sealed: Arc<Sealed>) -> Result<Self, OpenError> {
         let cipher = sealed.enc.cipher();
+        let blocks = sealed.blocks();
+        let plain = Zeroizing::new(vec![0; blocks.letters.len().min(BLOCK_BYTES) + SLACK_BYTES]);
         let crypter = match sealed.enc.mode() {
             Mode::Gcm => {
                 let mut crypter = Crypter::new(cipher, Direction::Decrypt, &sealed.cek, Some(&sealed.token.iv))?;
@@ -120,12 +122,12 @@ impl Stream {
             }
             Mode::CbcHmac(hash) => {
                 let (mac_key, key) = sealed.cek.split_at(sealed.cek.len() / 2);
+                let crypter = Crypter::new(cipher, Direction::Decrypt, key, Some(&sealed.token.iv))?;
+                // Last of all, so that a MAC that does not hold costs what one that holds costs, but for the decryption.
                 sealed.verify_mac(mac_key, hash)?;
-                Crypter::new(cipher, Direction::Decrypt, key, Some(&sealed.token.iv))?
+                crypter
             }
         };
-        let blocks = sealed.blocks();
-        let plain = Zeroizing::new(vec![0; blocks.letters.len().min(BLOCK_BYTES) + SLACK_BYTES]);
         Ok(Self { sealed, blocks, crypter, plain, ready: 0..0, state: State::Reading })
     }
 

@@ -43,6 +43,7 @@ pub use seal::{Recipient, Sealer};
 
 use content::{Sealed, Stream};
 use header::{Alg, Header};
+use unwrap::KeyUsed;
 
 /// What a feed takes.
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ impl Options {
 pub struct Opened(Kind);
 
 enum Kind {
-    Jwe { sealed: Arc<Sealed>, key_id: Option<String> },
+    Jwe { sealed: Arc<Sealed>, key: KeyUsed },
     Plain { file: Arc<File>, size: u64 },
 }
 
@@ -123,7 +124,7 @@ fn open_token(
     for candidate in candidates {
         let sealed = Sealed::new(Arc::clone(&source), Arc::clone(&token), header.enc, candidate.cek);
         let sealed = Arc::new(sealed);
-        let opened = Opened(Kind::Jwe { sealed, key_id: candidate.key_id });
+        let opened = Opened(Kind::Jwe { sealed, key: candidate.key });
         if !several {
             return Ok(opened);
         }
@@ -138,7 +139,7 @@ fn open_token(
     let Some(Opened(Kind::Jwe { sealed, .. })) = first else {
         return Err(unwrap::no_key_fits().into());
     };
-    Ok(Opened(Kind::Jwe { sealed, key_id: None }))
+    Ok(Opened(Kind::Jwe { sealed, key: KeyUsed::none() }))
 }
 
 impl Opened {
@@ -150,10 +151,21 @@ impl Opened {
         }
     }
 
-    /// The key it opens with: the key's own kid, else its fingerprint. `None` for plain text and where no key fitted.
+    /// The key it opens with: the key's own kid, else its fingerprint. `None` for plain text.
+    ///
+    /// To be told of a file that is proven, and of no other: where the sender named no key, it says of a forged one whether
+    /// its wrapped key unwraps. [`Self::named_key_id`] may be told of any.
     pub fn key_id(&self) -> Option<&str> {
         match &self.0 {
-            Kind::Jwe { key_id, .. } => key_id.as_deref(),
+            Kind::Jwe { key, .. } => key.name(),
+            Kind::Plain { .. } => None,
+        }
+    }
+
+    /// The key that the sender named, by the name that [`Self::key_id`] has for it; `None` where none was named.
+    pub fn named_key_id(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Jwe { key, .. } => key.named(),
             Kind::Plain { .. } => None,
         }
     }

@@ -18,9 +18,30 @@ use super::keyring::{Keyring, PrivateKey, Unwrapper};
 
 /// A content key that may be the right one.
 pub(super) struct Candidate {
-    /// The name of the private key it came from; `None` where no key unwrapped it.
-    pub(super) key_id: Option<String>,
+    pub(super) key: KeyUsed,
     pub(super) cek: Zeroizing<Vec<u8>>,
+}
+
+/// The private key that a content key came from.
+pub(super) struct KeyUsed {
+    /// Its name; `None` where none unwrapped anything.
+    name: Option<String>,
+    /// Whether the sender said that it is this one.
+    named: bool,
+}
+
+impl KeyUsed {
+    pub(super) const fn none() -> Self {
+        Self { name: None, named: false }
+    }
+
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    pub(super) fn named(&self) -> Option<&str> {
+        self.name().filter(|_| self.named)
+    }
 }
 
 pub(super) fn no_key_fits() -> Refusal {
@@ -53,6 +74,9 @@ pub(super) fn content_keys(
     if keys.is_empty() {
         return Err(no_key_fits().into());
     }
+    // Drawn for every token, so that one whose key does not unwrap costs no more than one whose key does.
+    let mut random = Zeroizing::new(vec![0; header.enc.key_bytes()]);
+    rand_bytes(&mut random)?;
     let jose_header = jose_header(header);
     let unwrapped: Vec<Candidate> =
         keys.iter().filter_map(|key| try_key(header, &jose_header, encrypted_key, key)).collect();
@@ -63,11 +87,10 @@ pub(super) fn content_keys(
         // OAEP and AES key wrap tell right from wrong: the first that unwraps is the one.
         (_, Some(first)) => Ok(vec![first]),
         (_, None) => {
-            let mut cek = Zeroizing::new(vec![0; header.enc.key_bytes()]);
-            rand_bytes(&mut cek)?;
             // Where the sender named the key, so does the ack: the name tells nothing that the sender did not say.
-            let key_id = if header.kid.is_some() { keys.first().map(|key| key.name().to_owned()) } else { None };
-            Ok(vec![Candidate { key_id, cek }])
+            let named = header.kid.is_some();
+            let name = if named { keys.first().map(|key| key.name().to_owned()) } else { None };
+            Ok(vec![Candidate { key: KeyUsed { name, named }, cek: random }])
         }
     }
 }
@@ -122,7 +145,8 @@ fn try_key(header: &Header, jose_header: &JweHeader, encrypted_key: &[u8], key: 
     };
     let cek = decrypter.decrypt(encrypted_key, header.enc.josekit(), jose_header).ok()?;
     let cek = Zeroizing::new(cek.into_owned());
-    (cek.len() == header.enc.key_bytes()).then(|| Candidate { key_id: Some(key.name().to_owned()), cek })
+    let key = || KeyUsed { name: Some(key.name().to_owned()), named: header.kid.is_some() };
+    (cek.len() == header.enc.key_bytes()).then(|| Candidate { key: key(), cek })
 }
 
 /// The header written anew from checked values: josekit never sees the sender's.

@@ -3,6 +3,7 @@
 //! Whoever raises or clears one writes a row and goes on. The command runs elsewhere (`teller.rs`), so that neither a slow
 //! pager nor a broken one holds up a file.
 
+mod records;
 mod teller;
 
 use std::collections::BTreeMap;

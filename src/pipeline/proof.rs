@@ -21,12 +21,13 @@ const READ_BYTES: usize = 256 << 10;
 pub(super) enum Proof {
     /// The file is whole and as its feed says.
     Whole { opened: Opened, proven: Proven },
-    /// It is turned away; with what was learnt of its envelope.
+    /// It is turned away; with what was learnt of its envelope. The key is one that opened it or, where none did, the one
+    /// that the sender named.
     Refused { refusal: Refusal, envelope: Option<EnvelopeKind>, key_id: Option<String>, header: Option<Header> },
 }
 
 impl Proof {
-    /// The key that opened the file, where one did.
+    /// The key that opened the file or was named for it.
     pub(super) fn key_id(&self) -> Option<&str> {
         match self {
             Self::Whole { opened, .. } => opened.key_id(),
@@ -99,16 +100,17 @@ pub(super) fn prove(copy: &Path, rules: Rules<'_>) -> Result<Proof, Trouble> {
         }
     };
     faults::reach("opened", &copy.to_string_lossy());
-    let refused = |refusal, header| Proof::Refused {
+    let refused = |refusal, key: Option<&str>, header| Proof::Refused {
         refusal,
         header,
         envelope: Some(opened.envelope()),
-        key_id: opened.key_id().map(str::to_owned),
+        key_id: key.map(str::to_owned),
     };
+    let unproven = |error| Ok(refused(refusal_or_trouble(error)?, opened.named_key_id(), None));
     let mut survey = Survey::new(rules.parse);
     let mut plaintext = match opened.plaintext() {
         Ok(plaintext) => plaintext,
-        Err(error) => return Ok(refused(refusal_or_trouble(error)?, None)),
+        Err(error) => return unproven(error),
     };
     let mut buffer = Zeroizing::new(vec![0_u8; READ_BYTES]);
     loop {
@@ -116,7 +118,7 @@ pub(super) fn prove(copy: &Path, rules: Rules<'_>) -> Result<Proof, Trouble> {
         match plaintext.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => survey.push(&buffer[..count]),
-            Err(error) => return Ok(refused(refusal_or_trouble(error)?, None)),
+            Err(error) => return unproven(error),
         }
     }
     // Proven by now, so that it may be told.
@@ -124,9 +126,9 @@ pub(super) fn prove(copy: &Path, rules: Rules<'_>) -> Result<Proof, Trouble> {
     match survey.finish() {
         Ok(proven) => match rules.jws.map_or(Ok(None), |key| unsigned(&opened, &proven, key))? {
             None => Ok(Proof::Whole { opened, proven }),
-            Some(refusal) => Ok(refused(refusal, header)),
+            Some(refusal) => Ok(refused(refusal, opened.key_id(), header)),
         },
-        Err(refusal) => Ok(refused(refusal, header)),
+        Err(refusal) => Ok(refused(refusal, opened.key_id(), header)),
     }
 }
 

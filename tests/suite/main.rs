@@ -24,6 +24,7 @@ mod d1_attacks;
 mod d1_batch;
 mod envelopes;
 mod file;
+mod gate;
 mod intake;
 mod interop;
 mod json;

@@ -20,7 +20,8 @@ pub(super) const FIELD_INVALID: Words = Words {
 pub(super) const RECORD_CRYPTO_ERROR: Words = Words {
     meaning: "The record's sealed card could not be decrypted.",
     cause: "The card was sealed for another key or with another algorithm than agreed, or was damaged.",
-    remedy: "Seal the card afresh for the current public key and send the record again.",
+    remedy: "Seal the card afresh for the current public key and send the record again; where every record of a file fails \
+             so, ask the operator, who has been called, for which key and how to seal.",
     owner: Sender,
 };
 

@@ -1,11 +1,13 @@
 //! Tests of the whole way through the gate; tokens come from josekit, from hand, and from the sealer.
 
 mod detection;
+mod forge;
 mod keys;
 mod mutation;
 mod refused;
 mod round_trip;
 mod sealing;
+mod uniform;
 
 use std::io::Write;
 use std::sync::LazyLock;
@@ -19,6 +21,12 @@ use openssl::rsa::Rsa;
 
 use super::error::crypto_error;
 use super::*;
+
+/// Whether what takes minutes is done too.
+#[expect(clippy::disallowed_methods, reason = "how `make test-long` says that it is long")]
+pub(super) fn long() -> bool {
+    std::env::var_os("NIGHTDROP_TEST_LONG").is_some()
+}
 
 /// Keys made once: RSA takes its time.
 pub(super) static RSA: LazyLock<TestKey> = LazyLock::new(|| TestKey::rsa("rsa-1"));

@@ -164,20 +164,21 @@ fn segments_of_the_wrong_number_or_length_are_refused() {
 }
 
 #[test]
-fn cbc_needs_whole_blocks_its_own_vector_and_half_the_mac() {
+fn cbc_needs_its_own_vector_and_half_the_mac() {
     let parts = segments(&josekit_token("RSA-OAEP-256", "A256CBC-HS512", &[], &RSA, b"HDR,1,ACME"));
     let [header, key, iv, content, tag] = parts.each_ref().map(String::as_str);
     let zeros = |bytes: usize| encode(&vec![0; bytes]);
     for parts in [
         vec![header, key, &zeros(12), content, tag],
         vec![header, key, &zeros(8), content, tag],
-        vec![header, key, iv, "", tag],
-        vec![header, key, iv, &zeros(15), tag],
-        vec![header, key, iv, &zeros(17), tag],
         vec![header, key, iv, content, &zeros(33)],
         vec![header, key, iv, content, &zeros(64)],
     ] {
         assert_eq!(code_of(&parts.join(".")), Code::EnvelopeRefused);
+    }
+    // Content of another length than blocks have is content that was changed.
+    for content in ["", &zeros(15), &zeros(17)] {
+        assert_eq!(code_of(&[header, key, iv, content, tag].join(".")), Code::CryptoError);
     }
     let ring = keyring(&[&RSA]);
     let refusal = refusal([header, key, iv, content, &zeros(16)].join(".").as_bytes(), &ring);

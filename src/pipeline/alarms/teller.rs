@@ -38,7 +38,7 @@ const PAUSES: [Duration; 5] = [
 #[schemars(deny_unknown_fields)]
 struct Message<'a> {
     /// FILE_MISSING, FILE_HELD, POISONED, SOURCE_UNREACHABLE, SOURCE_HOST_KEY, SOURCE_KEY, SOURCE_DIRECTORY,
-    /// DELIVERY_FAILED or REPORT_UNBALANCED.
+    /// DELIVERY_FAILED, REPORT_UNBALANCED or RECORDS_UNREADABLE.
     kind: &'a str,
     /// `raised` or `cleared`.
     state: &'a str,

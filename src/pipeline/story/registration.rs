@@ -59,6 +59,8 @@ impl Story {
                     standing.tally.records()
                 )));
             }
+            // Before the file gets on: a process that ends in between asks again.
+            site.records_committed(record, &standing.tally).await?;
             let both = [State::Registering, State::Registered];
             site.ledger.advance(no, &both, State::Registered, site.clock.now()).await?;
             Ok(standing.tally)
