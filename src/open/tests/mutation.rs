@@ -93,3 +93,78 @@ proptest! {
         prop_assert!(read_all(&bytes, ring).is_err());
     }
 }
+
+/// A generator that repeats itself from its seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
+}
+
+/// One change to a token: to its letters, or to what one of its segments decodes to.
+fn mutate(token: &mut Vec<u8>, dice: &mut Dice) {
+    let letters = b".=A-_+/{\"\n\x00\xff9z";
+    let at = dice.below(token.len().max(1)).min(token.len());
+    match dice.below(7) {
+        0 if at < token.len() => token[at] ^= 1 << dice.below(8),
+        1 if at < token.len() => token[at] = letters[dice.below(letters.len())],
+        2 => drop(token.drain(at..(at + dice.below(80)).min(token.len()))),
+        3 => {
+            let many = vec![letters[dice.below(letters.len())]; dice.below(80)];
+            drop(token.splice(at..at, many));
+        }
+        4 => {
+            let again = token[at..(at + dice.below(200)).min(token.len())].to_vec();
+            let to = dice.below(token.len().max(1)).min(token.len());
+            drop(token.splice(to..to, again));
+        }
+        _ => {
+            let mut segments: Vec<Vec<u8>> = token.split(|&byte| byte == b'.').map(<[u8]>::to_vec).collect();
+            let at = dice.below(segments.len());
+            let Ok(mut bytes) = base64::decode(&segments[at]) else { return };
+            match (dice.below(3), bytes.len()) {
+                (0, _) => bytes.truncate(dice.below(bytes.len() + 1)),
+                (1, 1..) => {
+                    let at = dice.below(bytes.len());
+                    bytes[at] = letters[dice.below(letters.len())];
+                }
+                _ => bytes.resize(bytes.len() + dice.below(20), 0),
+            }
+            segments[at] = encode(&bytes).into_bytes();
+            *token = segments.join(&b'.');
+        }
+    }
+}
+
+#[test]
+fn tokens_that_are_mutated_at_random_never_open_and_never_panic() {
+    let mut dice = Dice(0x5eed_0fda_7a5a_fe01);
+    let mut changed = 0;
+    for round in 0..if long() { 20_000 } else { 2_000 } {
+        let (token, ring) = base_token(round % 3);
+        let mut bytes = token.as_bytes().to_vec();
+        for _ in 0..=dice.below(4) {
+            mutate(&mut bytes, &mut dice);
+        }
+        // The same token in another spelling opens, and should.
+        let spelled: Vec<u8> = bytes
+            .iter()
+            .filter(|byte| !b"=\r\n".contains(byte))
+            .map(|byte| match byte {
+                b'+' => b'-',
+                b'/' => b'_',
+                other => *other,
+            })
+            .collect();
+        if spelled != token.as_bytes() {
+            changed += 1;
+            must_refuse(&bytes, ring, format_args!("round {round}: {}", String::from_utf8_lossy(&bytes)));
+        }
+    }
+    assert!(changed > 1_500);
+}

@@ -15,8 +15,8 @@ use super::rows::{odd_but_good, rows};
 const MEMORY_KIB_MAX: u64 = 64 << 10;
 const CPU_SECONDS_MAX: f64 = 0.1;
 
-/// Runs each command three times: exit code, words, the most memory and the least processor time of the three.
-fn measured(world: &World, commands: &[Vec<String>]) -> Vec<Value> {
+/// Runs each command so many times: exit code, words, the most memory and the least processor time of them.
+pub(super) fn measured(world: &World, commands: &[Vec<String>], times: usize) -> Vec<Value> {
     const SCRIPT: &str = r#"
 import json, os, sys, tempfile
 def run(argv):
@@ -26,13 +26,13 @@ def run(argv):
         said.seek(0)
         return os.waitstatus_to_exitcode(status), said.read().decode(), used.ru_maxrss, used.ru_utime + used.ru_stime
 for argv in json.load(sys.stdin):
-    runs = [run(argv) for _ in range(3)]
+    runs = [run(argv) for _ in range(int(sys.argv[1]))]
     code, said = runs[0][:2]
     assert all(it[:2] == (code, said) for it in runs), runs
     print(json.dumps({"code": code, "said": said, "kib": max(it[2] for it in runs), "cpu": min(it[3] for it in runs)}))
 "#;
     let mut child = Command::new(python())
-        .args(["-c", SCRIPT])
+        .args(["-c", SCRIPT, &times.to_string()])
         .current_dir(world.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -52,7 +52,7 @@ fn unseal(world: &World, names: &[(String, &str)]) -> Vec<Value> {
             vec![env!("CARGO_BIN_EXE_nightdrop").into(), "unseal".into(), name.clone(), "--key".into(), key(with)]
         })
         .collect();
-    measured(world, &commands)
+    measured(world, &commands, 3)
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod flips;
+mod large;
 mod records;
 mod rows;
 mod uniform;
