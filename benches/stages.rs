@@ -19,7 +19,8 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use nightdrop::ledger::{Candidate, Claim, Group, Ledger, SequenceRule, sqlite};
 use nightdrop::model::{
-    BatchKey, EnvelopeKind, Environment, FileNo, Limits, RecordRow, ServiceName, State, Tally, Timestamp, explain, hex,
+    BatchKey, EnvelopeKind, Environment, FileNo, Limits, OaepHash, RecordRow, ServiceName, State, Tally, Timestamp,
+    explain, hex,
 };
 use nightdrop::open::{self, KeyType, Keyring, PrivateKey, Recipient, Sealer};
 use nightdrop::parse::{self, Controls, Cutter, Format, Proven, RawChunk, Survey};
@@ -147,7 +148,12 @@ fn prepare(raw: &RawChunk, judge: &Judge, nonces: &mut Nonces) -> PreparedChunk 
 fn opening(bench: &mut Criterion) {
     let text = text(Format::Csv);
     let home = directory();
-    let options = open::Options { accepted: vec![EnvelopeKind::Jwe], allow_plaintext: false };
+    let options = open::Options {
+        accepted: vec![EnvelopeKind::Jwe],
+        allow_plaintext: false,
+        oaep_hash: OaepHash::default(),
+        line_bytes_max: 8 << 20,
+    };
     let mut group = bench.benchmark_group("open");
     group.throughput(Throughput::Bytes(text.len() as u64));
     for (name, key_type) in [("jwe RSA-OAEP-256 (3072)", KeyType::Rsa3072), ("jwe ECDH-ES (P-256)", KeyType::EcP256)] {

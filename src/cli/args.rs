@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::actions::{self, Called};
 use crate::ledger::Anchor;
-use crate::model::{Clock, ServiceName, Timestamp};
+use crate::model::{Clock, OaepHash, ServiceName, Timestamp};
 use crate::open::KeyType;
 use crate::parse::Format;
 
@@ -109,6 +109,12 @@ pub(super) enum Command {
         /// What seals it
         #[arg(long, value_enum, default_value_t = Envelope::Jwe)]
         envelope: Envelope,
+        /// The hash of RSA-OAEP in Mastercard payload encryption: the feed's oaep_hash
+        #[arg(long, default_value = "SHA256", value_name = "HASH", value_parser = oaep_hash)]
+        oaep_hash: OaepHash,
+        /// Seal each line by itself, into a line: a token, or an object
+        #[arg(long)]
+        lines: bool,
         /// Where to; stdout if not given
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -120,6 +126,9 @@ pub(super) enum Command {
         /// The private key: JWK or PKCS#8 PEM
         #[arg(long, value_name = "KEY")]
         key: PathBuf,
+        /// The hash of RSA-OAEP, if it is sealed by Mastercard payload encryption
+        #[arg(long, default_value = "SHA256", value_name = "HASH", value_parser = oaep_hash)]
+        oaep_hash: OaepHash,
         /// Where to; stdout if not given
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -408,6 +417,10 @@ impl From<SampleFormat> for Format {
     }
 }
 
+fn oaep_hash(text: &str) -> Result<OaepHash, String> {
+    OaepHash::from_word(text).ok_or_else(|| "there are SHA256 and SHA512".to_owned())
+}
+
 fn service(text: &str) -> Result<ServiceName, String> {
     text.parse().map_err(|()| {
         let all = ServiceName::ALL.map(ServiceName::as_str);
@@ -418,6 +431,7 @@ fn service(text: &str) -> Result<ServiceName, String> {
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum Envelope {
     Jwe,
+    Mastercard,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

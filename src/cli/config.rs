@@ -43,6 +43,7 @@ pub(super) fn check(file: &Path, live: bool, json: bool, surroundings: &Surround
             &Judges {
                 kek: &|bytes| KeyEncryptionKey::from_hex(bytes).map(drop).map_err(|error| error.to_string()),
                 private_key: &|bytes| PrivateKey::parse(bytes).map(drop).map_err(|error| error.to_string()),
+                is_rsa: &|bytes| PrivateKey::parse(bytes).is_ok_and(|key| key.is_rsa()),
                 public_key: &|bytes| Recipient::parse(bytes).map(drop).map_err(|error| error.to_string()),
                 ssh_key: &|bytes| sftp::looks_like_a_key(bytes).then_some(()).ok_or_else(|| NO_SSH_KEY.to_owned()),
                 account_ranges: &|csv| {

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::config::{self, Config, Surroundings};
 use crate::ledger::sqlite;
-use crate::model::{EnvelopeKind, SystemClock};
-use crate::open::{self, Keyring, PrivateKey, Recipient, Sealer};
+use crate::model::{EnvelopeKind, Limits, SystemClock};
+use crate::open::{self, Keyring, PayloadSealer, PrivateKey, Recipient, Sealer};
 use crate::sftp::{Client, Options};
 
 /// What files that are written for a try are called: hidden, and temporary by their names.
@@ -108,7 +108,7 @@ fn keys(config: &Config, surroundings: &Surroundings) -> Vec<Tried> {
             let opened = source
                 .read(surroundings)
                 .map_err(|error| error.to_string())
-                .and_then(|bytes| opens_its_own(&bytes).map_err(|error| error.to_string()));
+                .and_then(|bytes| opens_its_own(feed, &bytes).map_err(|error| error.to_string()));
             let came = opened.map(|name| format!("{source}: opens a test file, as {name}"));
             tried.push(Tried::of(
                 format!("feed {}: keys[{at}]", feed.name),
@@ -119,15 +119,33 @@ fn keys(config: &Config, surroundings: &Surroundings) -> Vec<Tried> {
     tried
 }
 
-/// Seals a text for the key's public half and opens it; what acks would call the key.
-fn opens_its_own(bytes: &[u8]) -> anyhow::Result<String> {
+/// Seals a text for the key's public half, in each way that the feed takes and the key can open, and opens it; what acks would
+/// call the key.
+fn opens_its_own(feed: &config::Feed, bytes: &[u8]) -> anyhow::Result<String> {
     let key = PrivateKey::parse(bytes)?;
     let name = key.kid().unwrap_or(key.fingerprint()).to_owned();
-    let mut sealer = Sealer::new(&Recipient::parse(key.to_public_jwk().as_bytes())?, unnamed()?)?;
+    let recipient = Recipient::parse(key.to_public_jwk().as_bytes())?;
+    let payload = key.is_rsa() && feed.envelopes.contains(&EnvelopeKind::Mastercard);
+    let keyring = Keyring::new(vec![key])?;
+    let mut sealer = Sealer::new(&recipient, unnamed()?)?;
     sealer.write_all(TEXT)?;
-    let sealed = sealer.finish()?;
-    let options = open::Options { accepted: vec![EnvelopeKind::Jwe], allow_plaintext: false };
-    let opened = open::open(sealed, &options, &Keyring::new(vec![key])?)?;
+    opens(sealer.finish()?, EnvelopeKind::Jwe, feed, &keyring)?;
+    if payload {
+        let mut sealer = PayloadSealer::new(&recipient, feed.oaep_hash, unnamed()?)?;
+        sealer.write_all(TEXT)?;
+        opens(sealer.finish()?, EnvelopeKind::Mastercard, feed, &keyring)?;
+    }
+    Ok(if payload { format!("{name}, as jwe and mastercard") } else { name })
+}
+
+fn opens(sealed: File, envelope: EnvelopeKind, feed: &config::Feed, keyring: &Keyring) -> anyhow::Result<()> {
+    let options = open::Options {
+        accepted: vec![envelope],
+        allow_plaintext: false,
+        oaep_hash: feed.oaep_hash,
+        line_bytes_max: Limits::default().request_bytes_max,
+    };
+    let opened = open::open(sealed, &options, keyring)?;
     let mut plaintext = opened.plaintext()?;
     let (mut text, mut buffer) = (Vec::new(), [0; 256]);
     loop {
@@ -137,7 +155,7 @@ fn opens_its_own(bytes: &[u8]) -> anyhow::Result<String> {
         }
     }
     anyhow::ensure!(text == TEXT, "what was opened is not what was sealed");
-    Ok(name)
+    Ok(())
 }
 
 /// A file in memory that has no name anywhere.

@@ -38,7 +38,7 @@ use crate::config::{Config, Problem};
 use crate::model::SystemClock;
 use crate::open::KeyError;
 
-use args::{AuditCommand, Cli, Command, ConfigCommand, Envelope, Keys, NewKey, Sequence};
+use args::{AuditCommand, Cli, Command, ConfigCommand, Keys, NewKey, Sequence};
 use run::Until;
 
 /// How a command ends. The numbers are part of the contract.
@@ -113,8 +113,10 @@ pub fn main(args: impl IntoIterator<Item = std::ffi::OsString>, environment: &En
         }
         Command::Completions { shell } => packaging::completions(shell),
         Command::Man { out } => packaging::man(out.as_deref()),
-        Command::Seal { file, to, envelope: Envelope::Jwe, out } => seal::seal(&file, &to, out.as_deref()),
-        Command::Unseal { file, key, out } => seal::unseal(&file, &key, out.as_deref()),
+        Command::Seal { file, to, envelope, oaep_hash, lines, out } => {
+            seal::seal(&file, &to, seal::How { envelope, oaep_hash, lines }, out.as_deref())
+        }
+        Command::Unseal { file, key, oaep_hash, out } => seal::unseal(&file, &key, oaep_hash, out.as_deref()),
         Command::Status { config, json } => status::status(&config, json),
         Command::Files { config, date, state, json } => files::files(&config, &files::Wanted { date, state }, json),
         Command::Show { which, json } => files::show(&which.config, which.called(), json),

@@ -1,40 +1,91 @@
 //! `nightdrop seal` and `nightdrop unseal`: for partners, to make an inbound file and to open an outbound one.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use zeroize::Zeroizing;
 
-use crate::model::EnvelopeKind;
-use crate::open::{self, Keyring, PrivateKey, Recipient, Sealer};
+use crate::model::{EnvelopeKind, Limits, OaepHash};
+use crate::open::{self, Keyring, PayloadSealer, PrivateKey, Recipient, Sealer};
 
 use super::ExitCode;
+use super::args::Envelope;
 
 const BUFFER_BYTES: usize = 256 << 10;
 
+/// What seals a file.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    pub(super) envelope: Envelope,
+    pub(super) oaep_hash: OaepHash,
+    /// Each line by itself.
+    pub(super) lines: bool,
+}
+
 /// Seals a file for a public key.
-pub(super) fn seal(file: &Path, to: &Path, out: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub(super) fn seal(file: &Path, to: &Path, how: How, out: Option<&Path>) -> anyhow::Result<ExitCode> {
     let key = std::fs::read(to).with_context(|| format!("cannot read the key {}", to.display()))?;
     let recipient = Recipient::parse(&key).with_context(|| format!("{} is no public key to seal for", to.display()))?;
     let mut from = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
     write_to(out, |out| {
-        let mut sealer = Sealer::new(&recipient, out)?;
-        pour(|buffer| Ok(from.read(buffer)?), &mut sealer)?;
-        sealer.finish()?;
-        Ok(())
+        if how.lines { seal_lines(from, &recipient, how, out) } else { seal_all(&mut from, &recipient, how, out) }
     })?;
     Ok(ExitCode::Ok)
 }
 
+fn seal_all(from: &mut dyn Read, recipient: &Recipient, how: How, out: &mut dyn Write) -> anyhow::Result<()> {
+    match how.envelope {
+        Envelope::Jwe => {
+            let mut sealer = Sealer::new(recipient, out)?;
+            pour(|buffer| Ok(from.read(buffer)?), &mut sealer)?;
+            sealer.finish()?;
+        }
+        Envelope::Mastercard => {
+            let mut sealer = PayloadSealer::new(recipient, how.oaep_hash, out)?;
+            pour(|buffer| Ok(from.read(buffer)?), &mut sealer)?;
+            sealer.finish()?;
+        }
+    }
+    Ok(())
+}
+
+/// Each line becomes a line; its own end is not sealed with it.
+fn seal_lines(from: File, recipient: &Recipient, how: How, out: &mut dyn Write) -> anyhow::Result<()> {
+    let longest = Limits::default().request_bytes_max;
+    let mut from = BufReader::new(from);
+    let mut line = Zeroizing::new(Vec::new());
+    for number in 1_u64.. {
+        line.clear();
+        if (&mut from).take(longest as u64 + 1).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.len() > longest {
+            bail!("line {number} is over {longest} bytes, more than any feed takes");
+        }
+        let bare = line.strip_suffix(b"\n").unwrap_or(&line);
+        let mut bare = bare.strip_suffix(b"\r").unwrap_or(bare);
+        if !bare.is_empty() {
+            seal_all(&mut bare, recipient, how, out)?;
+        }
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
 /// Opens a sealed file. Nothing is written before the whole of it is proven.
-pub(super) fn unseal(file: &Path, key: &Path, out: Option<&Path>) -> anyhow::Result<ExitCode> {
+pub(super) fn unseal(file: &Path, key: &Path, oaep_hash: OaepHash, out: Option<&Path>) -> anyhow::Result<ExitCode> {
     let bytes = Zeroizing::new(std::fs::read(key).with_context(|| format!("cannot read the key {}", key.display()))?);
     let key = PrivateKey::parse(&bytes).with_context(|| format!("{} is no private key to open with", key.display()))?;
     let keyring = Keyring::new(vec![key])?;
-    let options = open::Options { accepted: vec![EnvelopeKind::Jwe], allow_plaintext: false };
+    let options = open::Options {
+        accepted: vec![EnvelopeKind::Jwe, EnvelopeKind::Mastercard],
+        allow_plaintext: false,
+        oaep_hash,
+        line_bytes_max: Limits::default().request_bytes_max,
+    };
     let from = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
     let refused = |error: open::OpenError| match error {
         open::OpenError::Refused(refusal) => {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{self, Config, Surroundings};
 use crate::ledger::{Ledger, LedgerError, ReferenceKind, SequenceRule};
-use crate::model::EnvelopeKind;
+use crate::model::{EnvelopeKind, Limits};
 use crate::open::{self, Keyring, PrivateKey, Recipient, VerifyKey};
 use crate::parse::{Controls, Format};
 use crate::pipeline::{After, Batches, Feed, Issuer, Looking, Setup, Source};
@@ -185,6 +185,10 @@ fn assemble_feed(feed: &config::Feed, surroundings: &Surroundings) -> Result<Fee
             Some(VerifyKey::parse(&bytes).map_err(|error| Unfit::locked_out(format!("{key}: {error}")))?)
         }
     };
+    if feed.envelopes.contains(&EnvelopeKind::Mastercard) && !keys.iter().any(PrivateKey::is_rsa) {
+        let words = "none is an RSA key, which the envelope \"mastercard\" needs";
+        return Err(Unfit::config(format!("feed {}: keys: {words}", feed.name)));
+    }
     feed_with(feed, keys, jws_key)
 }
 
@@ -200,6 +204,8 @@ pub(super) fn feed_with(feed: &config::Feed, keys: Vec<PrivateKey>, jws_key: Opt
         open: open::Options {
             accepted: feed.envelopes.clone(),
             allow_plaintext: feed.allow_plaintext || feed.format == config::Format::D1Batch,
+            oaep_hash: feed.oaep_hash,
+            line_bytes_max: Limits::default().request_bytes_max,
         },
         keyring: Arc::new(
             Keyring::new(keys).map_err(|error| Unfit::config(format!("feed {}: keys: {error}", feed.name)))?,

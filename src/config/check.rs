@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crate::model::EnvelopeKind;
+
 use super::{Config, Problem, SecretSource, Surroundings};
 
 /// What each part says of a secret or a file of its own; handed in, since no part is imported here.
@@ -12,6 +14,8 @@ pub struct Judges<'a> {
     pub kek: &'a dyn Fn(&[u8]) -> Result<(), String>,
     /// Of a feed's private key.
     pub private_key: &'a dyn Fn(&[u8]) -> Result<(), String>,
+    /// Whether a private key, which is one, is of RSA.
+    pub is_rsa: &'a dyn Fn(&[u8]) -> bool,
     /// Of an issuer's reply key.
     pub public_key: &'a dyn Fn(&[u8]) -> Result<(), String>,
     /// Of the private key for a partner's server.
@@ -42,6 +46,7 @@ pub fn check(config: &Config, surroundings: &Surroundings, judges: &Judges<'_>) 
             Ok(()) => found.warnings.extend(open_to_others(&key, source)),
         }
     }
+    found.problems.extend(without_rsa_key(config, surroundings, judges));
     let reference = &config.reference;
     let ranges = ("account_ranges", Some(&reference.account_ranges), judges.account_ranges);
     for (key, path, judge) in [ranges, ("card_products", reference.card_products.as_ref(), judges.card_products)] {
@@ -51,6 +56,22 @@ pub fn check(config: &Config, surroundings: &Surroundings, judges: &Judges<'_>) 
         found.problems.extend(named);
     }
     found
+}
+
+/// Feeds that take what is sealed for RSA keys alone, and have none. Keys that cannot be read have been told of.
+fn without_rsa_key(config: &Config, surroundings: &Surroundings, judges: &Judges<'_>) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (at, feed) in config.feeds.iter().enumerate() {
+        let takes = feed.envelopes.contains(&EnvelopeKind::Mastercard);
+        let keys: Option<Vec<_>> = feed.keys.iter().map(|source| source.read(surroundings).ok()).collect();
+        let Some(keys) = keys.filter(|keys| takes && keys.iter().all(|key| (judges.private_key)(key).is_ok())) else {
+            continue;
+        };
+        if !keys.iter().any(|key| (judges.is_rsa)(key)) {
+            problems.push(format!("feed[{at}].keys: none is an RSA key, which the envelope \"mastercard\" needs"));
+        }
+    }
+    problems
 }
 
 type Judge<'j> = &'j dyn Fn(&[u8]) -> Result<(), String>;

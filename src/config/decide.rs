@@ -101,6 +101,7 @@ fn feed(written: WrittenFeed<'_>) -> Option<Feed> {
         after: written.after,
         expected: written.expected,
         allow_plaintext: written.allow_plaintext,
+        oaep_hash: written.oaep_hash,
     })
 }
 
@@ -161,6 +162,9 @@ fn refuse_contradictions(feed: &WrittenFeed<'_>, purpose: Purpose) {
         }
     }
     let Some(envelopes) = &feed.envelopes else { return };
+    if feed.section.has("oaep_hash") && !envelopes.contains(&EnvelopeKind::Mastercard) {
+        feed.section.note("oaep_hash", "applies to envelopes that hold \"mastercard\" alone");
+    }
     // A batch may come unsealed anywhere, since its cards are sealed one by one.
     if envelopes.contains(&EnvelopeKind::None) && !batch {
         if prod {

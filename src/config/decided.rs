@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::calendar::{Calendar, Daily, Expected};
-use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName};
+use crate::model::{EnvelopeKind, Environment, Limits, OaepHash, Retention, ServiceName};
 use crate::telemetry::LogFormat;
 
 use super::{Problem, SecretSource, Source};
@@ -177,6 +177,8 @@ pub struct Feed {
     pub expected: Option<Expected>,
     /// Whether plain text is accepted; never with PROD.
     pub allow_plaintext: bool,
+    /// The hash of RSA-OAEP in files sealed by Mastercard payload encryption.
+    pub oaep_hash: OaepHash,
 }
 
 /// A feed's `format`.

@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName};
+use crate::model::{EnvelopeKind, Environment, Limits, OaepHash, Retention, ServiceName};
 use crate::telemetry::LogFormat;
 use std::time::Duration;
 
@@ -89,6 +89,7 @@ fn what_is_not_written_is_as_documented() {
         after: Vec::new(),
         expected: None,
         allow_plaintext: false,
+        oaep_hash: OaepHash::Sha256,
     };
     let expected = Config {
         file: at("nightdrop.toml"),
@@ -301,8 +302,14 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[\"jwe\"]",
         "[\"jwe\", \"openpgp\"]",
-        "feed[0].envelopes[1]: this version does not serve \"openpgp\" yet; it knows \"jwe\" or \"none\"",
+        "feed[0].envelopes[1]: this version does not serve \"openpgp\" yet; it knows \"jwe\" or \"mastercard\" or \"none\"",
     ),
+    (
+        "name = \"acme\"",
+        "name = \"acme\"\noaep_hash = \"SHA512\"",
+        "feed[0].oaep_hash: applies to envelopes that hold \"mastercard\" alone",
+    ),
+    ("[\"jwe\"]", "[\"mastercard\"]\noaep_hash = \"SHA1\"", "feed[0].oaep_hash: must be \"SHA256\" or \"SHA512\""),
     (
         "name = \"acme\"",
         "name = \"acme\"\nformat = \"d1-batch\"\nd1_issuer_id = \"A1\"",
@@ -514,10 +521,13 @@ fn check_reads_every_key_and_says_which_fail() {
     };
     let mistakes = |right: &'static str| move |bytes: &[u8]| is(right)(bytes).err().into_iter().collect();
     let (kek, private_key, public_key, ssh_key) = (is("kek"), is("private"), is("public"), is("ssh"));
+    // Content that another kind of private key has.
+    let is_rsa = |bytes: &[u8]| bytes == b"private";
     let (account_ranges, card_products) = (mistakes("ranges"), mistakes("products"));
     let judges = check::Judges {
         kek: &kek,
         private_key: &private_key,
+        is_rsa: &is_rsa,
         public_key: &public_key,
         ssh_key: &ssh_key,
         account_ranges: &account_ranges,
@@ -555,6 +565,14 @@ fn check_reads_every_key_and_says_which_fail() {
     assert_eq!((found.problems, keys(&found.warnings)), (Vec::new(), vec!["feed[0].keys[0]".to_owned()]));
     mode("a.jwk", 0o400);
     assert_eq!(check::check(&config, &with, &judges), check::Findings::default());
+
+    // A feed whose envelope is for RSA keys needs one of them.
+    let mut config = config;
+    config.feeds[0].envelopes.push(EnvelopeKind::Mastercard);
+    assert_eq!(check::check(&config, &with, &judges), check::Findings::default());
+    let none = check::Judges { is_rsa: &|_| false, ..judges };
+    let problems = check::check(&config, &with, &none).problems;
+    assert_eq!(problems, ["feed[0].keys: none is an RSA key, which the envelope \"mastercard\" needs"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::{EnvelopeKind, Environment, Limits, Retention, ServiceName, currency};
+use crate::model::{EnvelopeKind, Environment, Limits, OaepHash, Retention, ServiceName, currency};
 use crate::services::BUILT;
 use crate::telemetry::LogFormat;
 
@@ -74,6 +74,7 @@ pub(super) struct WrittenFeed<'d> {
     pub(super) after: Vec<String>,
     pub(super) expected: Option<Expected>,
     pub(super) allow_plaintext: bool,
+    pub(super) oaep_hash: OaepHash,
 }
 
 /// What a configuration must have.
@@ -242,7 +243,8 @@ fn issuer(section: Section<'_>) -> WrittenIssuer<'_> {
 }
 
 fn feed(section: Section<'_>) -> WrittenFeed<'_> {
-    let envelopes = [("jwe", EnvelopeKind::Jwe), ("none", EnvelopeKind::None)];
+    let envelopes = [EnvelopeKind::Jwe, EnvelopeKind::Mastercard, EnvelopeKind::None].map(|it| (it.as_str(), it));
+    let hashes = [OaepHash::Sha256, OaepHash::Sha512].map(|it| (it.as_str(), it));
     let formats = [
         ("auto", Format::Auto),
         ("csv", Format::Csv),
@@ -258,7 +260,7 @@ fn feed(section: Section<'_>) -> WrittenFeed<'_> {
         issuer: section.required("issuer", issuer_id),
         service: section.required("service", service),
         files: section.required("files", pattern),
-        envelopes: section.required("envelopes", |it| it.list(|it| it.word(&envelopes, &["mastercard", "openpgp"]))),
+        envelopes: section.required("envelopes", |it| it.list(|it| it.word(&envelopes, &["openpgp"]))),
         keys: section.optional("keys", |it| it.list(|it| secret(it, false))),
         format: section.or("format", Format::Auto, |it| it.word(&formats, &[])),
         delimiter: section.or("delimiter", b',', delimiter),
@@ -272,6 +274,7 @@ fn feed(section: Section<'_>) -> WrittenFeed<'_> {
         after: section.or("after", Vec::new(), |it| it.list_or_nothing(feed_name)),
         expected: section.optional("expected", days::expected),
         allow_plaintext: section.or("allow_plaintext", false, Value::flag),
+        oaep_hash: section.or("oaep_hash", OaepHash::default(), |it| it.word(&hashes, &[])),
         section,
     };
     written.section.refuse_unknown();

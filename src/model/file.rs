@@ -24,6 +24,8 @@ impl fmt::Display for FileNo {
 pub enum EnvelopeKind {
     /// RFC 7516 compact.
     Jwe,
+    /// Mastercard payload encryption.
+    Mastercard,
     /// Plain text.
     None,
 }
@@ -33,8 +35,14 @@ impl EnvelopeKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Jwe => "jwe",
+            Self::Mastercard => "mastercard",
             Self::None => "none",
         }
+    }
+
+    /// Reads the word back.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Jwe, Self::Mastercard, Self::None].into_iter().find(|it| it.as_str() == word)
     }
 }
 

@@ -12,6 +12,7 @@ pub mod file;
 pub mod hex;
 pub mod limits;
 pub mod mask;
+pub mod oaep;
 pub mod outcome;
 pub mod record;
 pub mod refusal;
@@ -30,6 +31,7 @@ pub use file::{Decision, Ends, EnvelopeKind, FileNo, FileRecord, Outbound, State
 pub use hex::{hex, unhex};
 pub use limits::Limits;
 pub use mask::Masked;
+pub use oaep::OaepHash;
 pub use outcome::{Outcome, Tally};
 pub use record::{Failure, InRequest, Place, RecordRow};
 pub use refusal::Refusal;

@@ -76,6 +76,9 @@ pub enum KeyError {
     /// Ed25519, P-521 and the like.
     #[error("the key's type is not supported: expected RSA, or EC on P-256 or P-384")]
     Unsupported,
+    /// Mastercard payload encryption for an elliptic curve.
+    #[error("the key is not RSA, which Mastercard payload encryption needs")]
+    NotRsa,
     /// A JWK meant for signatures.
     #[error("the JWK's use is not \"enc\": expected an encryption key")]
     NotForEncryption,
@@ -129,6 +132,7 @@ impl KeyError {
             | Self::NotPrivate
             | Self::NotPublic
             | Self::Unsupported
+            | Self::NotRsa
             | Self::NotForEncryption
             | Self::RsaSize { .. }
             | Self::Member { .. }

@@ -109,7 +109,7 @@ impl PublicKey {
         }
     }
 
-    fn to_pkey(&self) -> Result<PKey<Public>, ErrorStack> {
+    pub(super) fn to_pkey(&self) -> Result<PKey<Public>, ErrorStack> {
         match self {
             Self::Rsa { n, e } => {
                 PKey::from_rsa(Rsa::from_public_components(BigNum::from_slice(n)?, BigNum::from_slice(e)?)?)
@@ -290,6 +290,19 @@ pub(super) fn read_private(bytes: &[u8]) -> Result<(PKey<Private>, PublicKey, Op
     let public = PublicKey::from_pkey(&pkey)?;
     check_halves(&pkey)?;
     Ok((pkey, public, kid))
+}
+
+/// The name of the certificate that stands beside a private key in PEM: hex SHA-256 of its DER. It must be of that key.
+pub(super) fn certificate_beside(bytes: &[u8], public: &PublicKey) -> Result<Option<String>, KeyError> {
+    if looks_json(bytes) || !has(bytes, b"-----BEGIN CERTIFICATE-----") {
+        return Ok(None);
+    }
+    let unrecognised = |_| KeyError::Unrecognised { expected: "an X.509 certificate beside the private key" };
+    let certificate = X509::from_pem(bytes).map_err(unrecognised)?;
+    if PublicKey::from_pkey(&*certificate.public_key()?)? != *public {
+        return Err(KeyError::Inconsistent);
+    }
+    Ok(Some(hex(&sha256(&certificate.to_der()?))))
 }
 
 /// Reads a public key and its name.

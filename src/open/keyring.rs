@@ -19,22 +19,26 @@ use super::jwk::{self, Curve, PublicKey};
 pub struct PrivateKey {
     kid: Option<String>,
     fingerprint: String,
+    /// Hex SHA-256 of the certificate that stood beside it, if one did.
+    certificate: Option<String>,
     public: PublicKey,
     pub(super) unwrapper: Unwrapper,
 }
 
-/// josekit's own forms of the key, ready to unwrap content keys.
+/// josekit's own forms of the key, ready to unwrap content keys; and OpenSSL's, where josekit has no form.
 pub(super) enum Unwrapper {
-    Rsa { modulus_bytes: usize, oaep: RsaesJweDecrypter },
+    Rsa { modulus_bytes: usize, oaep: RsaesJweDecrypter, pkey: PKey<Private> },
     Ec { curve: Curve, direct: EcdhEsJweDecrypter, wrapped: EcdhEsJweDecrypter },
 }
 
 impl PrivateKey {
-    /// Reads a private JWK (RSA, EC on P-256 or P-384) or an unencrypted PEM private key.
+    /// Reads a private JWK (RSA, EC on P-256 or P-384) or an unencrypted PEM private key. A certificate of it may stand beside it
+    /// in the PEM: senders who name a key by its certificate are understood then.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyError> {
         let (pkey, public, kid) = jwk::read_private(bytes)?;
-        let unwrapper = unwrapper(&pkey, &public)?;
-        Ok(Self { kid, fingerprint: public.fingerprint()?, public, unwrapper })
+        let certificate = jwk::certificate_beside(bytes, &public)?;
+        let unwrapper = unwrapper(pkey, &public)?;
+        Ok(Self { kid, fingerprint: public.fingerprint()?, certificate, public, unwrapper })
     }
 
     /// The JWK's `kid`.
@@ -45,6 +49,11 @@ impl PrivateKey {
     /// Hex SHA-256 of the DER SubjectPublicKeyInfo, lower case: the name it answers to besides its kid.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// Whether it is an RSA key.
+    pub const fn is_rsa(&self) -> bool {
+        matches!(self.unwrapper, Unwrapper::Rsa { .. })
     }
 
     /// The public half as a JWK.
@@ -58,11 +67,11 @@ impl PrivateKey {
     }
 }
 
-fn unwrapper(pkey: &PKey<Private>, public: &PublicKey) -> Result<Unwrapper, KeyError> {
+fn unwrapper(pkey: PKey<Private>, public: &PublicKey) -> Result<Unwrapper, KeyError> {
     let der = Zeroizing::new(pkey.private_key_to_pkcs8()?);
     Ok(match public {
         PublicKey::Rsa { .. } => {
-            Unwrapper::Rsa { modulus_bytes: pkey.size(), oaep: RSA_OAEP_256.decrypter_from_der(&*der)? }
+            Unwrapper::Rsa { modulus_bytes: pkey.size(), oaep: RSA_OAEP_256.decrypter_from_der(&*der)?, pkey }
         }
         PublicKey::Ec { curve, .. } => Unwrapper::Ec {
             curve: *curve,
@@ -73,6 +82,7 @@ fn unwrapper(pkey: &PKey<Private>, public: &PublicKey) -> Result<Unwrapper, KeyE
 }
 
 /// A feed's private keys; several during a rotation, none for a feed of plain text.
+#[derive(Clone)]
 pub struct Keyring {
     keys: Vec<Arc<PrivateKey>>,
     names: HashMap<String, usize>,
@@ -94,7 +104,9 @@ impl Keyring {
             }
         }
         for (at, key) in keys.iter().enumerate() {
-            names.entry(key.fingerprint.clone()).or_insert(at);
+            for name in [Some(&key.fingerprint), key.certificate.as_ref()].into_iter().flatten() {
+                names.entry(name.clone()).or_insert(at);
+            }
         }
         Ok(Self { keys, names })
     }

@@ -9,7 +9,9 @@
 //! digest) must read on to the end before it says so: what it found may be the work of whoever damaged the file, and the
 //! envelope's own refusal comes first.
 //!
-//! Read in this order: this file, `token`, `header`, `keyring`, `unwrap`, `source`, `content`, `record`, `jws`; then `seal` and `generate`, the way out.
+//! Mastercard payload encryption has nothing that proves a text, see [`Opened::proves`].
+//!
+//! Read in this order: this file, `token`, `header`, `keyring`, `unwrap`, `source`, `content`, `mastercard`, `record`, `jws`; then `seal` and `generate`, the way out.
 
 mod base64;
 mod content;
@@ -19,6 +21,7 @@ mod header;
 mod jwk;
 pub mod jws;
 pub mod keyring;
+mod mastercard;
 mod record;
 pub mod seal;
 mod source;
@@ -32,18 +35,25 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use crate::model::{Code, EnvelopeKind, Refusal};
+use crate::model::{Code, EnvelopeKind, OaepHash, Refusal};
 
 pub use error::{KeyError, OpenError, SealError};
 pub use generate::{Generated, KeyType, generate};
 pub use jws::{Verification, VerifyKey};
 pub use keyring::{KeyName, Keyring, PrivateKey};
+pub use mastercard::PayloadSealer;
 pub use record::open_record;
 pub use seal::{Recipient, Sealer};
 
 use content::{Sealed, Stream};
 use header::{Alg, Header};
+use mastercard::{Found, Opener};
 use unwrap::KeyUsed;
+
+/// The refusal of a text that nothing proves: the same as of a file that does not decrypt, whatever was found.
+pub fn unproven() -> Refusal {
+    error::crypto_error()
+}
 
 /// What a feed takes.
 #[derive(Clone, Debug)]
@@ -52,11 +62,19 @@ pub struct Options {
     pub accepted: Vec<EnvelopeKind>,
     /// The feed's `allow_plaintext`; [`EnvelopeKind::None`] in `accepted` alone does not let plain text in.
     pub allow_plaintext: bool,
+    /// The feed's `oaep_hash`.
+    pub oaep_hash: OaepHash,
+    /// The longest line of a file whose lines are sealed one by one, as sealed.
+    pub line_bytes_max: usize,
 }
 
 impl Options {
     fn accepts_jwe(&self) -> bool {
         self.accepted.contains(&EnvelopeKind::Jwe)
+    }
+
+    fn accepts_mastercard(&self) -> bool {
+        self.accepted.contains(&EnvelopeKind::Mastercard)
     }
 
     fn accepts_plain(&self) -> bool {
@@ -69,6 +87,7 @@ pub struct Opened(Kind);
 
 enum Kind {
     Jwe { sealed: Arc<Sealed>, key: KeyUsed },
+    Mastercard(mastercard::Found),
     Plain { file: Arc<File>, size: u64 },
 }
 
@@ -82,6 +101,21 @@ pub fn open(file: File, options: &Options, keyring: &Keyring) -> Result<Opened, 
         return Err(Refusal::new(Code::FileEmpty, "the file has no bytes").early().into());
     }
     let head = read_range(&file, 0, size.min(token::HEAD_BYTES as u64))?;
+    let is_object = mastercard::looks_sealed(&head);
+    if is_object && !options.accepts_mastercard() {
+        return Err(Refusal::new(
+            Code::EnvelopeRefused,
+            "the file is sealed as Mastercard payload encryption, which this feed does not accept; expected an envelope the feed accepts",
+        )
+        .into());
+    }
+    // Where plain text is not taken, an object that hides what it is can only be a wrong one of these.
+    let is_other = !options.accepts_plain() && begins_as_object(&head);
+    if is_object || (options.accepts_mastercard() && (is_other || mastercard::looks_like_lines(&head))) {
+        let source = Arc::new(source::Source::File(Arc::new(file)));
+        let how = (options.oaep_hash, options.line_bytes_max);
+        return Ok(Opened(Kind::Mastercard(mastercard::open(source, size, &head, how, keyring)?)));
+    }
     match (token::looks_sealed(&head), options.accepts_jwe(), options.accepts_plain()) {
         (true, true, _) => {
             let tail = read_range(&file, size.saturating_sub(token::TAIL_BYTES as u64), size)?;
@@ -104,6 +138,24 @@ pub fn open(file: File, options: &Options, keyring: &Keyring) -> Result<Opened, 
         )
         .into()),
     }
+}
+
+/// Whether a file is sealed, as far as it shows without a key. Of a file of sealed lines only one that was `accepted` is: another
+/// may hold anything between them.
+pub fn is_sealed(file: File, accepted: bool) -> Result<bool, OpenError> {
+    let size = file.metadata()?.len();
+    let head = read_range(&file, 0, size.min(token::HEAD_BYTES as u64))?;
+    if head.starts_with(b"eyJ") {
+        return Ok(true);
+    }
+    if accepted {
+        return Ok(mastercard::looks_sealed(&head) || mastercard::looks_like_lines(&head));
+    }
+    Ok(mastercard::looks_sealed(&head) && mastercard::is_whole(&source::Source::File(Arc::new(file)), size)?)
+}
+
+fn begins_as_object(head: &[u8]) -> bool {
+    head.trim_ascii_start().first() == Some(&b'{')
 }
 
 fn open_token(
@@ -147,6 +199,7 @@ impl Opened {
     pub const fn envelope(&self) -> EnvelopeKind {
         match self.0 {
             Kind::Jwe { .. } => EnvelopeKind::Jwe,
+            Kind::Mastercard(_) => EnvelopeKind::Mastercard,
             Kind::Plain { .. } => EnvelopeKind::None,
         }
     }
@@ -158,6 +211,7 @@ impl Opened {
     pub fn key_id(&self) -> Option<&str> {
         match &self.0 {
             Kind::Jwe { key, .. } => key.name(),
+            Kind::Mastercard(Found::Whole(Opener { key_id, .. }) | Found::Lines { key_id, .. }) => key_id.as_deref(),
             Kind::Plain { .. } => None,
         }
     }
@@ -166,8 +220,21 @@ impl Opened {
     pub fn named_key_id(&self) -> Option<&str> {
         match &self.0 {
             Kind::Jwe { key, .. } => key.named(),
+            Kind::Mastercard(Found::Whole(Opener { named, .. }) | Found::Lines { named, .. }) => named.as_deref(),
             Kind::Plain { .. } => None,
         }
+    }
+
+    /// Whether it is of lines that are sealed one by one: then it may stop between two of them, as an upload that pauses does, and
+    /// nothing tells that from damage.
+    pub const fn is_of_lines(&self) -> bool {
+        matches!(self.0, Kind::Mastercard(Found::Lines { .. }))
+    }
+
+    /// Whether the end of the plaintext proves all of it. Where not, whatever is wrong with the text may be the work of who
+    /// damaged the file, and must be told as [`unproven`] and no other way.
+    pub const fn proves(&self) -> bool {
+        !matches!(self.0, Kind::Mastercard(_))
     }
 
     /// Streams the plaintext from its start, in flat memory; may be called again, and the streams do not disturb each other.
@@ -176,6 +243,12 @@ impl Opened {
     pub fn plaintext(&self) -> Result<Plaintext, OpenError> {
         Ok(Plaintext(match &self.0 {
             Kind::Jwe { sealed, .. } => Source::Jwe(Box::new(Stream::new(Arc::clone(sealed))?)),
+            Kind::Mastercard(Found::Whole(opener)) => {
+                Source::Mastercard(Box::new(mastercard::Stream::new(Arc::clone(&opener.sealed))?))
+            }
+            Kind::Mastercard(Found::Lines { lines, .. }) => {
+                Source::Lines(Box::new(mastercard::LineStream::new(Arc::clone(lines))))
+            }
             Kind::Plain { file, size } => Source::Plain { file: Arc::clone(file), size: *size, at: 0 },
         }))
     }
@@ -193,6 +266,8 @@ pub struct Plaintext(Source);
 
 enum Source {
     Jwe(Box<Stream>),
+    Mastercard(Box<mastercard::Stream>),
+    Lines(Box<mastercard::LineStream>),
     Plain { file: Arc<File>, size: u64, at: u64 },
 }
 
@@ -207,6 +282,8 @@ impl Plaintext {
         }
         match &mut self.0 {
             Source::Jwe(stream) => stream.read(out),
+            Source::Mastercard(stream) => stream.read(out),
+            Source::Lines(lines) => lines.read(out),
             Source::Plain { file, size, at } => {
                 let want = usize::try_from(*size - *at).unwrap_or(usize::MAX).min(out.len());
                 let Some(out) = out.get_mut(..want) else { return Ok(0) };

@@ -56,6 +56,10 @@ impl Recipient {
         Ok(self.public.fingerprint()?)
     }
 
+    pub(super) const fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
     fn encrypter(&self) -> Result<(&'static str, Box<dyn JweEncrypter>), KeyError> {
         let der = self.public.to_spki()?;
         Ok(match self.public {

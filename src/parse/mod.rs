@@ -13,6 +13,7 @@ mod csv;
 mod digests;
 mod encoding;
 mod formats;
+mod intact;
 mod json;
 mod sensitive;
 mod survey;
@@ -24,6 +25,7 @@ use crate::model::{Columns, Environment, Limits, ServiceName, Unseal};
 
 pub use self::csv::spans::cells;
 pub use self::formats::{Cutter, Format, Layout, RawChunk, Spans, Visit};
+pub use self::intact::Intact;
 pub use self::json::d1::names::d1_code;
 pub use self::json::d1::{Batch, Signature};
 pub use self::json::layout::value_of;

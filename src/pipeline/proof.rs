@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::faults;
 use crate::model::{Code, EnvelopeKind, Header, Limits, Refusal, Unseal, hex};
 use crate::open::{self, Keyring, Opened, VerifyKey};
-use crate::parse::{self, Batch, Controls, Format, Layout, Proven, Survey};
+use crate::parse::{self, Batch, Controls, Format, Intact, Layout, Proven, Survey};
 
 use super::patience::{Trouble, refusal_or_trouble};
 use super::site::{Feed, KeptBatch, Settings};
@@ -38,7 +38,7 @@ impl Proof {
 
 /// The rules that pass 1 applies: the feed's as they are now, or as they were when the file was accepted.
 pub(super) struct Rules<'a> {
-    pub(super) open: &'a open::Options,
+    pub(super) open: open::Options,
     pub(super) keyring: &'a Keyring,
     pub(super) parse: parse::Options,
     /// The key that a batch must be signed for.
@@ -49,7 +49,7 @@ impl<'a> Rules<'a> {
     /// For a file of that name.
     pub(super) fn of_feed(issuer: &str, feed: &'a Feed, limits: &Limits, name: &str) -> Self {
         Self {
-            open: &feed.open,
+            open: open::Options { line_bytes_max: limits.request_bytes_max, ..feed.open.clone() },
             keyring: &feed.keyring,
             parse: parse::Options {
                 limits: limits.clone(),
@@ -72,6 +72,7 @@ impl<'a> Rules<'a> {
 
     /// The same, with what was fixed for the file of that name when it was accepted.
     pub(super) fn fixed(mut self, settings: &Settings, unseal: Unseal, name: &str) -> Self {
+        self.open.oaep_hash = settings.oaep_hash;
         self.parse.unseal = Some(unseal);
         self.parse.delimiter = settings.delimiter;
         self.parse.controls = if settings.controls_required { Controls::Required } else { Controls::Optional };
@@ -88,12 +89,14 @@ impl<'a> Rules<'a> {
 
 /// Reads the copy once, from its envelope to its trailer.
 pub(super) fn prove(copy: &Path, rules: Rules<'_>) -> Result<Proof, Trouble> {
-    let opened = match open::open(File::open(copy)?, rules.open, rules.keyring) {
+    let opened = match open::open(File::open(copy)?, &rules.open, rules.keyring) {
         Ok(opened) => opened,
         Err(error) => {
+            let refusal = refusal_or_trouble(error)?;
             return Ok(Proof::Refused {
-                refusal: refusal_or_trouble(error)?,
-                envelope: None,
+                // Cut short, and as uniform as whatever else damage makes of it.
+                envelope: (refusal.code == Code::CryptoError).then_some(EnvelopeKind::Mastercard),
+                refusal,
                 key_id: None,
                 header: None,
             });
@@ -106,21 +109,47 @@ pub(super) fn prove(copy: &Path, rules: Rules<'_>) -> Result<Proof, Trouble> {
         envelope: Some(opened.envelope()),
         key_id: key.map(str::to_owned),
     };
-    let unproven = |error| Ok(refused(refusal_or_trouble(error)?, opened.named_key_id(), None));
+    let not_opened = |error| Ok(refused(refusal_or_trouble(error)?, opened.named_key_id(), None));
+    // What damage could have caused is told in one way, whatever it was: only that security codes were seen is kept in mind.
+    let unproven = |found: Option<Refusal>| Proof::Refused {
+        refusal: Refusal {
+            sensitive: found.is_some_and(|found| found.sensitive),
+            ends_early: opened.is_of_lines(),
+            ..open::unproven()
+        },
+        header: None,
+        envelope: Some(opened.envelope()),
+        key_id: opened.named_key_id().map(str::to_owned),
+    };
+    let mut intact = (!opened.proves()).then(Intact::default);
     let mut survey = Survey::new(rules.parse);
     let mut plaintext = match opened.plaintext() {
         Ok(plaintext) => plaintext,
-        Err(error) => return unproven(error),
+        Err(error) => return not_opened(error),
     };
     let mut buffer = Zeroizing::new(vec![0_u8; READ_BYTES]);
     loop {
         // A failure of the envelope comes before anything that the text says, so the survey is not asked before the end.
         match plaintext.read(&mut buffer) {
             Ok(0) => break,
-            Ok(count) => survey.push(&buffer[..count]),
-            Err(error) => return unproven(error),
+            Ok(count) => {
+                survey.push(&buffer[..count]);
+                if let Some(intact) = &mut intact {
+                    intact.push(&buffer[..count]);
+                }
+            }
+            Err(error) => {
+                if intact.is_none() {
+                    return not_opened(error);
+                }
+                // The world's failures are no refusals; of the file's, what the text held so far must not be forgotten.
+                refusal_or_trouble(error)?;
+                return Ok(unproven(survey.finish().err()));
+            }
         }
     }
+    let told = intact.is_none_or(Intact::holds);
+    let refused = |refusal, key, header| if told { refused(refusal, key, header) } else { unproven(Some(refusal)) };
     // Proven by now, so that it may be told.
     let header = survey.header().cloned();
     match survey.finish() {

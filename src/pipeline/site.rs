@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::calendar::{Calendar, Daily, Expected};
 use crate::intake::FeedRule;
 use crate::ledger::{Ledger, SequenceRule};
-use crate::model::{Clock, EnvelopeKind, Environment, Limits, Retention, ServiceName, Unseal};
+use crate::model::{Clock, EnvelopeKind, Environment, Limits, OaepHash, Retention, ServiceName, Unseal};
 use crate::open::{self, KeyName, Keyring, Recipient, VerifyKey};
 use crate::parse::{Controls, Format};
 use crate::register::{self, Stop};
@@ -266,6 +266,9 @@ pub(super) struct Settings {
     /// The keys that may open what is sealed inside its records, where something may be.
     #[serde(default)]
     pub(super) record_keys: Option<Vec<KeyName>>,
+    /// Files accepted before there was a choice have no use for one.
+    #[serde(default)]
+    pub(super) oaep_hash: OaepHash,
     pub(super) key_epoch: u32,
     pub(super) report_version: u32,
     pub(super) contact: Option<String>,

@@ -31,6 +31,7 @@ mod json;
 mod large;
 mod leaks;
 mod main_job;
+mod mastercard;
 mod night;
 mod odd_things;
 mod outbound;

@@ -124,6 +124,39 @@ impl Crafted {
     }
 }
 
+/// A sender of Mastercard payload encryption by hand: AES-128-CBC, RSA-OAEP, hex, as the client libraries write it.
+pub(crate) struct Payload {
+    pub(crate) data: Vec<u8>,
+    pub(crate) key: Vec<u8>,
+    pub(crate) iv: Vec<u8>,
+    /// More members, each behind a comma.
+    pub(crate) more: String,
+}
+
+impl Payload {
+    /// Seals truly. With `SHA-256` nothing is said of the hash.
+    pub(crate) fn new(public: &str, hash: MessageDigest, plaintext: &[u8]) -> Self {
+        let (cek, iv) = ([0x5a_u8; 16], vec![9; 16]);
+        let pkey = public_key(public);
+        let mut rsa = Encrypter::new(&pkey).unwrap();
+        rsa.set_rsa_padding(Padding::PKCS1_OAEP).unwrap();
+        rsa.set_rsa_oaep_md(hash).unwrap();
+        rsa.set_rsa_mgf1_md(hash).unwrap();
+        let mut key = vec![0; rsa.encrypt_len(&cek).unwrap()];
+        let length = rsa.encrypt(&cek, &mut key).unwrap();
+        key.truncate(length);
+        let data = openssl::symm::encrypt(Cipher::aes_128_cbc(), &cek, Some(&iv), plaintext).unwrap();
+        Self { data, key, iv, more: String::new() }
+    }
+
+    /// The object.
+    pub(crate) fn object(&self) -> String {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let (data, key, iv) = (hex(&self.data), hex(&self.key), hex(&self.iv));
+        format!(r#"{{"iv":"{iv}","encryptedKey":"{key}","encryptedData":"{data}"{}}}"#, self.more)
+    }
+}
+
 /// One token asked of jwcrypto.
 pub(crate) struct Job<'a> {
     pub(crate) alg: &'a str,

@@ -37,11 +37,7 @@ pub(super) fn file(row: &SqliteRow) -> Result<FileRecord, LedgerError> {
         bytes: count("bytes")?.unwrap_or(0),
         sha256: word("sha256")?,
         envelope: word("envelope")?
-            .map(|it| match it.as_str() {
-                "jwe" => Ok(EnvelopeKind::Jwe),
-                "none" => Ok(EnvelopeKind::None),
-                _ => Err(broken("envelope")),
-            })
+            .map(|it| EnvelopeKind::from_word(&it).ok_or_else(|| broken("envelope")))
             .transpose()?,
         key_id: word("key_id")?,
         header: word("header")?.map(|text| serde_json::from_str(&text).map_err(|_| broken("header"))).transpose()?,

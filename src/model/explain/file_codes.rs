@@ -44,7 +44,8 @@ pub(super) const ENVELOPE_REFUSED: Words = Words {
 pub(super) const ALGORITHM_REFUSED: Words = Words {
     meaning: "The envelope uses an algorithm or an option that is not taken.",
     cause: "The sealing software is set to an algorithm that is weak or not agreed, or to compression before encryption.",
-    remedy: "Seal the file with RSA-OAEP-256 or ECDH-ES and A256GCM, without compression, and send it again.",
+    remedy: "Seal the file with RSA-OAEP-256 or ECDH-ES and A256GCM, without compression (as Mastercard payload encryption: with \
+             the agreed oaep_hash), and send it again.",
     owner: Sender,
 };
 
@@ -57,7 +58,9 @@ pub(super) const KEY_UNKNOWN: Words = Words {
 
 pub(super) const CRYPTO_ERROR: Words = Words {
     meaning: "The file could not be decrypted, or its integrity check failed.",
-    cause: "The file was damaged or altered after it was sealed, or it was sealed for another key than it names.",
+    cause: "The file was damaged or altered after it was sealed, or it was sealed for another key than it names. Mastercard \
+            payload encryption cannot tell damage from a mistake in the text, so that any mistake looks like this unless the \
+            trailer gives the digest.",
     remedy: "Seal the file afresh for the feed's current public key and send it again in binary mode.",
     owner: Sender,
 };

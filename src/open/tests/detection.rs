@@ -2,7 +2,12 @@ use super::*;
 use crate::model::Retry;
 
 fn both() -> Options {
-    Options { accepted: vec![EnvelopeKind::Jwe, EnvelopeKind::None], allow_plaintext: true }
+    Options {
+        accepted: vec![EnvelopeKind::Jwe, EnvelopeKind::None],
+        allow_plaintext: true,
+        oaep_hash: OaepHash::Sha256,
+        line_bytes_max: 8 << 20,
+    }
 }
 
 fn refused(bytes: &[u8], options: &Options) -> Refusal {
@@ -25,7 +30,12 @@ const PLAIN: [&[u8]; 7] = [
 
 #[test]
 fn plain_text_opens_only_where_it_is_accepted_and_allowed() {
-    let none = |allow_plaintext| Options { accepted: vec![EnvelopeKind::None], allow_plaintext };
+    let none = |allow_plaintext| Options {
+        accepted: vec![EnvelopeKind::None],
+        allow_plaintext,
+        oaep_hash: OaepHash::Sha256,
+        line_bytes_max: 8 << 20,
+    };
     for text in PLAIN {
         for options in [both(), none(true)] {
             let opened = open(file(text), &options, &keyring(&[])).ok().unwrap();
@@ -64,7 +74,12 @@ fn content_decides_where_both_are_accepted() {
 #[test]
 fn a_sealed_file_is_refused_by_a_feed_of_plain_text() {
     let token = josekit_token("ECDH-ES", "A256GCM", &[], &P256, b"HDR,1");
-    let options = Options { accepted: vec![EnvelopeKind::None], allow_plaintext: true };
+    let options = Options {
+        accepted: vec![EnvelopeKind::None],
+        allow_plaintext: true,
+        oaep_hash: OaepHash::Sha256,
+        line_bytes_max: 8 << 20,
+    };
     assert_eq!(refused(token.as_bytes(), &options).code, Code::EnvelopeRefused);
 }
 

@@ -3,6 +3,7 @@
 mod detection;
 mod forge;
 mod keys;
+mod mastercard;
 mod mutation;
 mod refused;
 mod round_trip;
@@ -83,7 +84,12 @@ pub(super) fn keyring(keys: &[&TestKey]) -> Keyring {
 }
 
 pub(super) fn jwe_only() -> Options {
-    Options { accepted: vec![EnvelopeKind::Jwe], allow_plaintext: false }
+    Options {
+        accepted: vec![EnvelopeKind::Jwe],
+        allow_plaintext: false,
+        oaep_hash: OaepHash::Sha256,
+        line_bytes_max: 8 << 20,
+    }
 }
 
 pub(super) fn file(bytes: &[u8]) -> File {

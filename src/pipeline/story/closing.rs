@@ -1,12 +1,14 @@
 //! Turning a file away, and what is left to do with any file that is decided.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::faults;
 use crate::intake;
 use crate::ledger::Refused;
 use crate::model::{Decision, FileNo, FileRecord, Outbound, State};
+use crate::open;
 use crate::telemetry;
 
 use super::super::answer;
@@ -133,7 +135,7 @@ impl Story {
             let (work, to, day, name) = (self.site.work.clone(), to.clone(), day.clone(), name.clone());
             blocking(move || {
                 let (id, copy) = (no.to_string(), work.join(no.to_string()));
-                if copy.exists() && !plain_allowed && !looks_sealed(&copy)? {
+                if copy.exists() && !plain_allowed && !is_sealed(&copy, refused)? {
                     return Ok(intake::discard_copy(&work, &id)?);
                 }
                 match intake::set_aside(&work, &id, &to, &day, &name) {
@@ -167,10 +169,8 @@ impl Story {
     }
 }
 
-/// Whether a copy begins as a sealed file does; anything else may hold card numbers in clear.
-fn looks_sealed(copy: &std::path::Path) -> Result<bool, Trouble> {
-    use std::io::Read as _;
-    let mut first = [0; 3];
-    let count = std::fs::File::open(copy)?.read(&mut first)?;
-    Ok(first[..count] == *b"eyJ")
+/// Whether a copy is sealed, as far as it shows; anything else may hold card numbers in clear.
+fn is_sealed(copy: &Path, refused: bool) -> Result<bool, Trouble> {
+    open::is_sealed(File::open(copy)?, !refused)
+        .map_err(|error| Trouble::Later { part: "work directory", error: error.into() })
 }
