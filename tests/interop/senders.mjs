@@ -12,7 +12,7 @@ import { pathToFileURL } from "node:url";
 globalThis.crypto ??= webcrypto;
 
 const require = createRequire(pathToFileURL(process.argv[2] + "/"));
-const { JweEncryption } = require("mastercard-client-encryption");
+const { FieldLevelEncryption, JweEncryption } = require("mastercard-client-encryption");
 const jose = await import(pathToFileURL(require.resolve("jose")));
 
 const ENDPOINT = "/files";
@@ -51,11 +51,37 @@ function mastercardJweOpen(job) {
   return typeof opened === "string" ? opened : JSON.stringify(opened);
 }
 
+// This library gives its object one fingerprint at most.
+const FINGERPRINTS = { key: "publicKey", certificate: "certificate" };
+
+function mastercardPayloadSeal(job) {
+  const body = job.body ? JSON.parse(job.body) : job.text;
+  const [fingerprint] = job.fingerprints;
+  const config = {
+    paths: [{ path: ENDPOINT, toEncrypt: [{ element: "$", obj: "$" }], toDecrypt: [{ element: "$", obj: "$" }] }],
+    encryptedValueFieldName: "encryptedData",
+    encryptedKeyFieldName: "encryptedKey",
+    ivFieldName: "iv",
+    dataEncoding: job.encoding,
+    oaepPaddingDigestAlgorithm: job.hash,
+    encryptionCertificate: job.certificate,
+  };
+  if (job.told) {
+    config.oaepHashingAlgorithmFieldName = "oaepHashingAlgorithm";
+  }
+  if (fingerprint) {
+    config.publicKeyFingerprintFieldName = "publicKeyFingerprint";
+    config.publicKeyFingerprintType = FINGERPRINTS[fingerprint];
+  }
+  return JSON.stringify(new FieldLevelEncryption(config).encrypt(ENDPOINT, {}, body).body);
+}
+
 const VERBS = {
   "jose seal": joseSeal,
   "jose open": joseOpen,
   "mastercard-jwe seal": mastercardJweSeal,
   "mastercard-jwe open": mastercardJweOpen,
+  "mastercard-payload seal": mastercardPayloadSeal,
 };
 
 const texts = [];

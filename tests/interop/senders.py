@@ -7,6 +7,8 @@ to its own defaults: what is tested is what it really writes.
 import json
 import sys
 
+from client_encryption.field_level_encryption import encrypt_payload as seal_fields
+from client_encryption.field_level_encryption_config import FieldLevelEncryptionConfig
 from client_encryption.jwe_encryption import decrypt_payload as open_jwe
 from client_encryption.jwe_encryption import encrypt_payload as seal_jwe
 from client_encryption.jwe_encryption_config import JweEncryptionConfig
@@ -53,11 +55,32 @@ def mastercard_jwe_open(job):
     return json.dumps(open_jwe({name: job["text"]}, mastercard_jwe(job, name)))
 
 
+def mastercard_payload_seal(job):
+    body, place = body_and_place(job)
+    wanted = {
+        "paths": {"$": {"toEncrypt": {place: "$"}, "toDecrypt": {}}},
+        "encryptedValueFieldName": "encryptedData",
+        "encryptedKeyFieldName": "encryptedKey",
+        "ivFieldName": "iv",
+        "dataEncoding": job["encoding"],
+        "oaepPaddingDigestAlgorithm": job["hash"],
+        "encryptionCertificate": job["certificate"],
+    }
+    if job["told"]:
+        wanted["oaepPaddingDigestAlgorithmFieldName"] = "oaepPaddingDigestAlgorithm"
+    if "key" in job["fingerprints"]:
+        wanted["encryptionKeyFingerprintFieldName"] = "encryptionKeyFingerprint"
+    if "certificate" in job["fingerprints"]:
+        wanted["encryptionCertificateFingerprintFieldName"] = "encryptionCertificateFingerprint"
+    return json.dumps(seal_fields(body, FieldLevelEncryptionConfig(wanted)))
+
+
 VERBS = {
     "jwcrypto seal": jwcrypto_seal,
     "jwcrypto open": jwcrypto_open,
     "mastercard-jwe seal": mastercard_jwe_seal,
     "mastercard-jwe open": mastercard_jwe_open,
+    "mastercard-payload seal": mastercard_payload_seal,
 }
 
 json.dump([VERBS[job["do"]](job) for job in json.load(sys.stdin)], sys.stdout)

@@ -1,5 +1,6 @@
 //! Interoperation with the tools that senders really use: what they seal nightdrop registers, what nightdrop seals they open.
 
+mod payload;
 mod tools;
 
 use std::fs::Permissions;
@@ -56,17 +57,18 @@ fn token_in(object: &str, name: &str) -> String {
     object[name].as_str().unwrap_or_else(|| panic!("no {name} in {object}")).to_owned()
 }
 
-/// A dropped file: its stem, the id of the key that must have opened it, its records.
+/// A dropped file: its stem, what it must have been sealed as and for, its records.
 struct Dropped {
     stem: String,
+    envelope: &'static str,
     key_id: &'static str,
     records: u64,
 }
 
 fn expect_registered(world: &World, dropped: &[Dropped]) {
-    for Dropped { stem, key_id, records } in dropped {
+    for Dropped { stem, envelope, key_id, records } in dropped {
         let ack = world.out().accepted(stem);
-        assert_eq!((&ack["envelope"], &ack["key_id"]), (&"jwe".into(), &(*key_id).into()), "{stem}: {ack}");
+        assert_eq!((&ack["envelope"], &ack["key_id"]), (&(*envelope).into(), &(*key_id).into()), "{stem}: {ack}");
         assert_eq!(world.out().recon(stem).trailer, [*records, *records, 0, 0, 0, 0], "{stem}");
     }
 }
@@ -104,7 +106,7 @@ fn what_jose_libraries_seal_is_registered() {
         for (token, (batch, extension, key_id)) in tool.all("seal", jobs).into_iter().zip(files) {
             let stem = format!("ACME_PAYCARDS_{batch}");
             world.drop_bytes(&format!("{stem}.{extension}.jwe"), token);
-            dropped.push(Dropped { stem, key_id, records: 2 });
+            dropped.push(Dropped { stem, envelope: "jwe", key_id, records: 2 });
         }
     }
     assert_eq!(dropped.len(), 25 + 25 + 20);
@@ -123,7 +125,7 @@ fn what_mastercards_libraries_seal_as_jwe_is_registered() {
             let token = token_in(&tool.one("seal", job), "encryptedData");
             let stem = format!("ACME_PAYCARDS_{batch}");
             world.drop_bytes(&format!("{stem}.{extension}.jwe"), token);
-            dropped.push(Dropped { stem, key_id: "feed-1", records });
+            dropped.push(Dropped { stem, envelope: "jwe", key_id: "feed-1", records });
         };
         for turn in 0..2 {
             let batch = format!("{}-{turn}", tool.name);

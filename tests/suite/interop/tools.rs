@@ -34,6 +34,8 @@ pub(super) const NPM_JOSE: Tool = Tool { name: "npm-jose", speaks: "jose", run: 
 pub(super) const COMMAND: Tool = Tool { name: "jose", speaks: "jose", run: by_command, rsa: false };
 pub(super) const PYTHON: Tool = Tool { name: "mc-python", speaks: "mastercard-jwe", run: by_python, rsa: true };
 pub(super) const NODE: Tool = Tool { name: "mc-node", speaks: "mastercard-jwe", run: by_node, rsa: true };
+pub(super) const PYTHON_PAYLOAD: Tool = Tool { speaks: "mastercard-payload", ..PYTHON };
+pub(super) const NODE_PAYLOAD: Tool = Tool { speaks: "mastercard-payload", ..NODE };
 
 /// Those that take any algorithm, and a key as JWK.
 pub(super) const JOSE: [Tool; 3] = [JWCRYPTO, NPM_JOSE, COMMAND];
