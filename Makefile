@@ -58,7 +58,7 @@ test: packages-test $(VENV)/.made $(NPM)/.made
 ## failed decryptions take; and the whole suite once more under strace, each run held
 ## against what the systemd unit allows. On the release build; minutes, once that is built.
 test-long: packages-test $(VENV)/.made $(NPM)/.made
-	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large:: gate::large swaps:: odd_things:: d1_batch::memory uploads:: sftp_client::cuts sources::faults:: sources::kills::
+	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large:: gate::large swaps:: odd_things:: bombs:: d1_batch::memory uploads:: sftp_client::cuts sources::faults:: sources::kills::
 	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --lib -- --nocapture --test-threads 1 open::tests::uniform open::tests::mutation
 	NIGHTDROP_TEST_STRACE=1 $(CARGO) test --release --locked --test suite -- --skip large::
 
