@@ -54,11 +54,11 @@ test: packages-test $(VENV)/.made $(NPM)/.made
 	$(CARGO) test --workspace --locked
 	$(CARGO) test --locked --features faults --test faults
 
-## The campaigns at full size: 300 kills, a million records, 200 broken lines, 10 000 swaps; how long
+## The campaigns at full size: 300 kills, a million records, 200 broken lines, 10 000 swaps, 10 000 damaged files of each kind; how long
 ## failed decryptions take; and the whole suite once more under strace, each run held
 ## against what the systemd unit allows. On the release build; minutes, once that is built.
 test-long: packages-test $(VENV)/.made $(NPM)/.made
-	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large:: gate::large swaps:: odd_things:: bombs:: d1_batch::memory uploads:: sftp_client::cuts sources::faults:: sources::kills::
+	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large:: mutations:: gate::large swaps:: odd_things:: bombs:: d1_batch::memory uploads:: sftp_client::cuts sources::faults:: sources::kills::
 	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --lib -- --nocapture --test-threads 1 open::tests::uniform open::tests::mutation
 	NIGHTDROP_TEST_STRACE=1 $(CARGO) test --release --locked --test suite -- --skip large::
 

@@ -1,7 +1,7 @@
 //! The contract, tested from outside: every test makes a daemon's directories, drops files, runs the binary and reads
 //! what it wrote. A failure keeps its directories and prints the commands that repeat it.
 //!
-//! `make test` runs these at a size of seconds; `make test-long` runs [`crash`], [`large`], [`swaps`], [`odd_things`], [`bombs`] and the broken
+//! `make test` runs these at a size of seconds; `make test-long` runs [`crash`], [`large`], [`mutations`], [`swaps`], [`odd_things`], [`bombs`] and the broken
 //! lines of [`sources`] at full size, and all of them once more under strace.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
 
@@ -33,6 +33,7 @@ mod large;
 mod leaks;
 mod main_job;
 mod mastercard;
+mod mutations;
 mod night;
 mod odd_things;
 mod outbound;
