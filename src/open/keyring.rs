@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use josekit::jwe::alg::ecdh_es::EcdhEsJweDecrypter;
-use josekit::jwe::alg::rsaes::RsaesJweDecrypter;
-use josekit::jwe::{ECDH_ES, ECDH_ES_A256KW, RSA_OAEP_256};
+use josekit::jwe::{ECDH_ES, ECDH_ES_A256KW};
 use openssl::pkey::{PKey, Private};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -25,9 +24,9 @@ pub struct PrivateKey {
     pub(super) unwrapper: Unwrapper,
 }
 
-/// josekit's own forms of the key, ready to unwrap content keys; and OpenSSL's, where josekit has no form.
+/// The key ready to unwrap content keys: OpenSSL's own form, or josekit's where keys are agreed on.
 pub(super) enum Unwrapper {
-    Rsa { modulus_bytes: usize, oaep: RsaesJweDecrypter, pkey: PKey<Private> },
+    Rsa { pkey: PKey<Private> },
     Ec { curve: Curve, direct: EcdhEsJweDecrypter, wrapped: EcdhEsJweDecrypter },
 }
 
@@ -68,16 +67,16 @@ impl PrivateKey {
 }
 
 fn unwrapper(pkey: PKey<Private>, public: &PublicKey) -> Result<Unwrapper, KeyError> {
-    let der = Zeroizing::new(pkey.private_key_to_pkcs8()?);
     Ok(match public {
-        PublicKey::Rsa { .. } => {
-            Unwrapper::Rsa { modulus_bytes: pkey.size(), oaep: RSA_OAEP_256.decrypter_from_der(&*der)?, pkey }
+        PublicKey::Rsa { .. } => Unwrapper::Rsa { pkey },
+        PublicKey::Ec { curve, .. } => {
+            let der = Zeroizing::new(pkey.private_key_to_pkcs8()?);
+            Unwrapper::Ec {
+                curve: *curve,
+                direct: ECDH_ES.decrypter_from_der(&*der)?,
+                wrapped: ECDH_ES_A256KW.decrypter_from_der(&*der)?,
+            }
         }
-        PublicKey::Ec { curve, .. } => Unwrapper::Ec {
-            curve: *curve,
-            direct: ECDH_ES.decrypter_from_der(&*der)?,
-            wrapped: ECDH_ES_A256KW.decrypter_from_der(&*der)?,
-        },
     })
 }
 

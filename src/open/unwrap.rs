@@ -4,11 +4,16 @@
 //! takes its place (RFC 7516 §11.5), and the file fails at its tag like any other.
 
 use josekit::jwe::{JweDecrypter, JweHeader};
+use openssl::encrypt::Decrypter;
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{PKey, Private};
 use openssl::rand::rand_bytes;
+use openssl::rsa::Padding;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::model::{Code, Refusal};
+use crate::model::{Code, OaepHash, Refusal};
 
 use super::base64;
 use super::error::OpenError;
@@ -119,8 +124,8 @@ fn wrong_length() -> Refusal {
 /// Whether the token can be for this key at all.
 fn check_fit(header: &Header, encrypted_key: &[u8], key: &PrivateKey) -> Result<(), Refusal> {
     match (header.alg, &key.unwrapper) {
-        (Alg::RsaOaep256, Unwrapper::Rsa { modulus_bytes, .. }) => {
-            if encrypted_key.len() == *modulus_bytes {
+        (Alg::RsaOaep256, Unwrapper::Rsa { pkey }) => {
+            if encrypted_key.len() == pkey.size() {
                 Ok(())
             } else {
                 Err(wrong_length())
@@ -135,16 +140,18 @@ fn check_fit(header: &Header, encrypted_key: &[u8], key: &PrivateKey) -> Result<
 }
 
 fn try_key(header: &Header, jose_header: &JweHeader, encrypted_key: &[u8], key: &PrivateKey) -> Option<Candidate> {
-    let (decrypter, encrypted_key): (&dyn JweDecrypter, _) = match (&key.unwrapper, header.alg) {
-        (Unwrapper::Rsa { oaep, .. }, Alg::RsaOaep256) => (oaep, Some(encrypted_key)),
-        (Unwrapper::Ec { direct, .. }, Alg::EcdhEs) => (direct, None),
-        (Unwrapper::Ec { wrapped, .. }, Alg::EcdhEsA256kw) => (wrapped, Some(encrypted_key)),
-        (Unwrapper::Rsa { .. }, Alg::EcdhEs | Alg::EcdhEsA256kw) | (Unwrapper::Ec { .. }, Alg::RsaOaep256) => {
-            return None;
-        }
+    let by_josekit = |decrypter: &dyn JweDecrypter, encrypted_key| {
+        decrypter
+            .decrypt(encrypted_key, header.enc.josekit(), jose_header)
+            .ok()
+            .map(|cek| Zeroizing::new(cek.into_owned()))
     };
-    let cek = decrypter.decrypt(encrypted_key, header.enc.josekit(), jose_header).ok()?;
-    let cek = Zeroizing::new(cek.into_owned());
+    let cek = match (&key.unwrapper, header.alg) {
+        (Unwrapper::Rsa { pkey }, Alg::RsaOaep256) => rsa_oaep(pkey, encrypted_key, OaepHash::Sha256).ok(),
+        (Unwrapper::Ec { direct, .. }, Alg::EcdhEs) => by_josekit(direct, None),
+        (Unwrapper::Ec { wrapped, .. }, Alg::EcdhEsA256kw) => by_josekit(wrapped, Some(encrypted_key)),
+        (Unwrapper::Rsa { .. }, Alg::EcdhEs | Alg::EcdhEsA256kw) | (Unwrapper::Ec { .. }, Alg::RsaOaep256) => None,
+    }?;
     let key = || KeyUsed { name: Some(key.name().to_owned()), named: header.kid.is_some() };
     (cek.len() == header.enc.key_bytes()).then(|| Candidate { key: key(), cek })
 }
@@ -176,4 +183,29 @@ impl Header {
             _ => None,
         }
     }
+}
+
+/// OpenSSL's hash.
+pub(super) fn digest(hash: OaepHash) -> MessageDigest {
+    match hash {
+        OaepHash::Sha256 => MessageDigest::sha256(),
+        OaepHash::Sha512 => MessageDigest::sha512(),
+    }
+}
+
+/// What RSA-OAEP unwraps, its mask under the same hash. By OpenSSL itself: josekit captures a backtrace with every failure where the
+/// environment asks for them, and so long a failure could be told from content that does not decrypt.
+pub(super) fn rsa_oaep(
+    pkey: &PKey<Private>,
+    encrypted_key: &[u8],
+    hash: OaepHash,
+) -> Result<Zeroizing<Vec<u8>>, ErrorStack> {
+    let mut decrypter = Decrypter::new(pkey)?;
+    decrypter.set_rsa_padding(Padding::PKCS1_OAEP)?;
+    decrypter.set_rsa_oaep_md(digest(hash))?;
+    decrypter.set_rsa_mgf1_md(digest(hash))?;
+    let mut cek = Zeroizing::new(vec![0; pkey.size()]);
+    let length = decrypter.decrypt(encrypted_key, &mut cek)?;
+    cek.truncate(length);
+    Ok(cek)
 }

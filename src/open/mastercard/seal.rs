@@ -14,8 +14,8 @@ use crate::model::{OaepHash, hex};
 
 use super::super::error::{KeyError, SealError};
 use super::super::seal::Recipient;
+use super::super::unwrap::digest;
 use super::fields::IV_BYTES;
-use super::unwrap;
 
 const KEY_BYTES: usize = 16;
 const BLOCK_BYTES: usize = 64 << 10;
@@ -92,8 +92,8 @@ fn wrap(recipient: &Recipient, cek: &[u8], hash: OaepHash) -> Result<Vec<u8>, Ke
     let pkey = recipient.public().to_pkey()?;
     let mut encrypter = Encrypter::new(&pkey)?;
     encrypter.set_rsa_padding(Padding::PKCS1_OAEP)?;
-    encrypter.set_rsa_oaep_md(unwrap::digest(hash))?;
-    encrypter.set_rsa_mgf1_md(unwrap::digest(hash))?;
+    encrypter.set_rsa_oaep_md(digest(hash))?;
+    encrypter.set_rsa_mgf1_md(digest(hash))?;
     let mut wrapped = vec![0; encrypter.encrypt_len(cek)?];
     let length = encrypter.encrypt(cek, &mut wrapped)?;
     wrapped.truncate(length);

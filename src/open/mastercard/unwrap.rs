@@ -3,18 +3,15 @@
 //! Must never tell a key that does not unwrap from content that does not decrypt: a random content key takes its place, as
 //! RFC 7516 §11.5 has it for JWE, and every key that may be meant is tried whether or not one has already fitted.
 
-use openssl::encrypt::Decrypter;
-use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 use openssl::rand::rand_bytes;
-use openssl::rsa::Padding;
 use zeroize::Zeroizing;
 
 use crate::model::{Code, OaepHash, Refusal};
 
 use super::super::error::OpenError;
 use super::super::keyring::{Keyring, PrivateKey, Unwrapper};
+use super::super::unwrap::rsa_oaep;
 
 /// A content key, right or not.
 pub(super) struct Unwrapped {
@@ -23,14 +20,6 @@ pub(super) struct Unwrapped {
     pub(super) key_id: Option<String>,
     /// The key that the sender named, if it is one of the feed's.
     pub(super) named: Option<String>,
-}
-
-/// OpenSSL's hash.
-pub(in super::super) fn digest(hash: OaepHash) -> MessageDigest {
-    match hash {
-        OaepHash::Sha256 => MessageDigest::sha256(),
-        OaepHash::Sha512 => MessageDigest::sha512(),
-    }
 }
 
 /// The content key. A name that no key answers to may be a certificate's that nobody showed us: each RSA key is tried then.
@@ -53,7 +42,7 @@ pub(super) fn content_key(
     rand_bytes(&mut cek)?;
     let mut key_id = None;
     for key in candidates {
-        if let Some(unwrapped) = rsa(key).and_then(|pkey| unwrap(pkey, encrypted_key, hash).ok().flatten())
+        if let Some(unwrapped) = rsa(key).and_then(|pkey| aes_key(pkey, encrypted_key, hash))
             && key_id.is_none()
         {
             cek = unwrapped;
@@ -71,17 +60,6 @@ const fn rsa(key: &PrivateKey) -> Option<&PKey<Private>> {
 }
 
 /// `None` for what unwraps to no AES key.
-fn unwrap(
-    pkey: &PKey<Private>,
-    encrypted_key: &[u8],
-    hash: OaepHash,
-) -> Result<Option<Zeroizing<Vec<u8>>>, ErrorStack> {
-    let mut decrypter = Decrypter::new(pkey)?;
-    decrypter.set_rsa_padding(Padding::PKCS1_OAEP)?;
-    decrypter.set_rsa_oaep_md(digest(hash))?;
-    decrypter.set_rsa_mgf1_md(digest(hash))?;
-    let mut cek = Zeroizing::new(vec![0; pkey.size()]);
-    let length = decrypter.decrypt(encrypted_key, &mut cek)?;
-    cek.truncate(length);
-    Ok(matches!(length, 16 | 24 | 32).then_some(cek))
+fn aes_key(pkey: &PKey<Private>, encrypted_key: &[u8], hash: OaepHash) -> Option<Zeroizing<Vec<u8>>> {
+    rsa_oaep(pkey, encrypted_key, hash).ok().filter(|cek| matches!(cek.len(), 16 | 24 | 32))
 }

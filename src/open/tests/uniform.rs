@@ -3,6 +3,9 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
 use super::forge::{ALGORITHMS, ENCRYPTIONS, Parts, undecryptable};
 use super::*;
 
@@ -45,13 +48,18 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// The median time of each of these calls, taken in turn so that whatever else the machine does meets all of them.
+/// The median time of each of these calls. Each round has an order of its own, so that whatever else the machine does, and
+/// whatever a call leaves in its caches, meets all of them.
 fn medians(rounds: usize, calls: &mut [Box<dyn FnMut() + '_>]) -> Vec<Duration> {
     let mut took = vec![Vec::with_capacity(rounds); calls.len()];
-    for round in 0..rounds {
-        for at in 0..calls.len() {
-            // None always comes first, or behind the same other one.
-            let at = (at * (1 + round % 2 * (calls.len() - 2)) + round) % calls.len();
+    let mut order: Vec<usize> = (0..calls.len()).collect();
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    for _ in 0..rounds {
+        for at in 1..order.len() {
+            let other = usize::try_from(random.next_u32()).unwrap() % (at + 1);
+            order.swap(at, other);
+        }
+        for &at in &order {
             let since = now();
             calls[at]();
             took[at].push(now() - since);
