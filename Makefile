@@ -1,4 +1,4 @@
-# make build | demo | test | test-long | bench | bench-stages | bench-growth | lint | fmt
+# make build | demo | test | test-long | fuzz | bench | bench-stages | bench-growth | lint | fmt
 #
 # Each target installs the Debian packages it needs and lacks (scripts/packages). CARGO_TARGET_DIR is respected.
 
@@ -14,7 +14,7 @@ NPM    := $(TARGET)/test-node
 PEERS  := $(TARGET)/bench-venv
 NODE   := $(TARGET)/bench-node
 
-.PHONY: build demo test test-long bench bench-stages bench-growth lint fmt packages-build packages-test packages-bench
+.PHONY: build demo test test-long bench bench-stages bench-growth lint fmt packages-build packages-test packages-bench fuzz
 
 packages-build:
 	@scripts/packages build
@@ -59,7 +59,7 @@ test: packages-test $(VENV)/.made $(NPM)/.made
 ## against what the systemd unit allows. On the release build; minutes, once that is built.
 test-long: packages-test $(VENV)/.made $(NPM)/.made
 	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --test suite -- --nocapture --test-threads 1 crash:: large:: mutations:: gate::large swaps:: odd_things:: bombs:: d1_batch::memory uploads:: sftp_client::cuts sources::faults:: sources::kills::
-	NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --lib -- --nocapture --test-threads 1 open::tests::uniform open::tests::mutation
+	env -u RUST_BACKTRACE -u RUST_LIB_BACKTRACE NIGHTDROP_TEST_LONG=1 $(CARGO) test --release --locked --lib -- --nocapture --test-threads 1 open::tests::uniform open::tests::mutation
 	NIGHTDROP_TEST_STRACE=1 $(CARGO) test --release --locked --test suite -- --skip large::
 
 # What is compared with in Python, in a place of its own.
@@ -91,6 +91,10 @@ bench: $(if $(BENCH),,bench-stages) build packages-bench $(PEERS)/.made $(NODE)/
 ## A million records onto a register that holds up to ten million. Long, and takes 10 GiB below TARGET/bench.
 bench-growth: build packages-bench $(PEERS)/.made $(NODE)/.made
 	python3 benches/whole.py --target $(TARGET) growth --rounds 3 $(BENCH)
+
+## Fuzzes each target for FUZZ_SECONDS; their checks and the kept corpus are in tests/replay, which `make test` plays.
+fuzz: packages-build
+	@scripts/fuzz $(or $(FUZZ_SECONDS),60) $(FUZZ)
 
 ## Format, clippy, documentation, licences and sources of dependencies, advisories.
 lint: packages-build

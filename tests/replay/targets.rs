@@ -1,6 +1,9 @@
 //! What must hold for any bytes whatever, a function each. They take bytes and panic where something does not hold, so that a
 //! fuzzer can call them as they are.
 
+#[path = "sealed.rs"]
+pub(crate) mod sealed;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,22 +19,51 @@ use zeroize::Zeroizing;
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub(crate) const TARGETS: [Target; 4] =
-    [("text", text), ("names", names), ("configuration", configuration), ("reference", reference)];
+pub(crate) const TARGETS: [Target; 9] = [
+    ("csv", csv),
+    ("json_lines", json_lines),
+    ("json", json),
+    ("d1_batch", d1_batch),
+    ("names", names),
+    ("configuration", configuration),
+    ("reference", reference),
+    ("jwe", sealed::jwe),
+    ("mastercard", sealed::mastercard),
+];
 
 /// A record as pass 2 shows it: ordinal, line, cells.
 type Shown = (u64, u64, Vec<Vec<u8>>);
 
-/// A text of any format for any service. Its first four bytes say which service, which format and whether control records are
-/// required, how large the pieces are that it is read in, and how many records a chunk has.
+/// A CSV file of any service; see [`text`].
+pub(crate) fn csv(data: &[u8]) {
+    text(Format::Csv, data);
+}
+
+/// JSON Lines of any service, records and requests.
+pub(crate) fn json_lines(data: &[u8]) {
+    text(Format::Jsonl, data);
+}
+
+/// One request, or an array of them.
+pub(crate) fn json(data: &[u8]) {
+    text(Format::Json, data);
+}
+
+/// A batch of cards.
+pub(crate) fn d1_batch(data: &[u8]) {
+    text(Format::D1Batch, data);
+}
+
+/// A text for any service. Its first four bytes say which service, whether control records are required, how large the pieces
+/// are that it is read in, and how many records a chunk has.
 ///
 /// The answer of pass 1 does not depend on the pieces; it says no long number of the text; and what it proves, pass 2 gives:
 /// so many records, the same ones, whatever the pieces and the chunks.
-pub(crate) fn text(data: &[u8]) {
-    let Some((&[service, format, piece, chunk], text)) = data.split_first_chunk::<4>() else { return };
+fn text(format: Format, data: &[u8]) {
+    let Some((&[service, controls, piece, chunk], text)) = data.split_first_chunk::<4>() else { return };
     let service = ServiceName::ALL[usize::from(service) % ServiceName::ALL.len()];
     let (piece, chunk) = (usize::from(piece % 64) + 1, usize::from(chunk % 8) + 1);
-    let options = options(service, format);
+    let options = options(service, format, controls);
     let unseal = options.unseal.clone();
     let at_once = survey(text, &options, usize::MAX);
     assert_eq!(survey(text, &options, piece), at_once, "pieces of {piece} bytes");
@@ -47,16 +79,15 @@ pub(crate) fn text(data: &[u8]) {
     }
 }
 
-fn options(service: ServiceName, format: u8) -> Options {
+fn options(service: ServiceName, format: Format, controls: u8) -> Options {
     let definition = definition(service).expect("every service is built");
-    let formats = [Format::Csv, Format::Jsonl, Format::Json, Format::D1Batch];
     // Opens what begins as no JWE does, so that what is within can be reached.
     let unseal: Unseal = Arc::new(|sealed| sealed.strip_prefix(b"J").map(|bytes| Zeroizing::new(bytes.to_vec())));
     Options {
         limits: Limits { line_bytes_max: 1000, file_records_max: 50, request_bytes_max: 4000, ..Limits::default() },
         delimiter: b',',
-        controls: if format & 4 == 0 { Controls::Required } else { Controls::Optional },
-        format: Some(formats[usize::from(format & 3)]),
+        controls: if controls & 4 == 0 { Controls::Required } else { Controls::Optional },
+        format: Some(format),
         columns: definition.columns,
         issuer: "ACME".to_owned(),
         service,
@@ -95,7 +126,7 @@ fn show(raw: &RawChunk, shown: &mut Vec<Shown>) {
 }
 
 /// What is said of an input repeats no eight digits of it.
-fn expect_no_number(said: &str, input: &[u8]) {
+pub(super) fn expect_no_number(said: &str, input: &[u8]) {
     let echoed = said
         .as_bytes()
         .windows(8)

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use openssl::hash::MessageDigest;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -195,6 +196,53 @@ fn no_damaged_sealed_file_is_accepted() {
     }
     campaign.end();
     assert_eq!(world.registers_balance(), 45);
+}
+
+/// A change of an object can leave its text whole: a name that nothing reads, letters of hex, space between members. What is
+/// accepted has the records that were sealed, and no others.
+#[test]
+fn no_damaged_payload_is_accepted_with_another_text() {
+    let world = World::shaped(|shape| {
+        shape.settle = "1ms";
+        shape.stalled = "0s";
+        shape.reply = false;
+        shape.envelopes = r#"["mastercard"]"#;
+    });
+    let public = world.public_key("feed");
+    let object = |text: &str| seal::Payload::new(&public, MessageDigest::sha256(), text.as_bytes()).object();
+    let (csv, request) = (CsvFile::good("P-1", 390, 3).text(), lines("P-2", &cards("j", 391, 3), 3));
+    let apart = lines("P-3", &cards("j", 392, 3), 3);
+    let last = apart.lines().count() - 1;
+    let by_line = |(at, line): (usize, &str)| if at == 0 || at == last { line.to_owned() } else { object(line) };
+    let lines_apart = apart.lines().enumerate().map(by_line).collect::<Vec<_>>().join("\n") + "\n";
+    let sealed = [(".csv", object(&csv)), (".jsonl", object(&request)), (".jsonl", lines_apart)];
+    let mut campaign = Campaign::new(&world, "payloads");
+    let wanted: u64 = if long() { 10_000 } else { 500 };
+    let mut accepted = 0;
+    for start in (0..wanted).step_by(usize::try_from(DROPPED_AT_ONCE).unwrap()) {
+        let mut files = Vec::new();
+        for n in start..wanted.min(start + DROPPED_AT_ONCE) {
+            let random = &mut campaign.random;
+            let (format, valid) = &sealed[below(random, sealed.len())];
+            let other = &sealed[below(random, sealed.len())].1;
+            let stem = format!("ACME_PAYCARDS_P-{n}");
+            let bytes = mutated(random, valid.as_bytes(), other.as_bytes());
+            files.push((stem.clone(), format!("{stem}{format}"), bytes));
+        }
+        for ((stem, name, _), ack) in files.iter().zip(campaign.acks(&files)) {
+            if ack["status"] == "ACCEPTED" {
+                accepted += 1;
+                let batch = ack["batch_id"].as_str().unwrap();
+                assert!(["P-1", "P-2", "P-3"].contains(&batch), "{name}, seed {SEED}: {ack}");
+                assert_eq!(world.out().recon(stem).trailer[..2], [3, 3], "{name}, seed {SEED}");
+            } else {
+                assert!(["REFUSED", "DUPLICATE"].contains(&ack["status"].as_str().unwrap()), "{name}: {ack}");
+            }
+        }
+    }
+    campaign.end();
+    assert!(accepted <= 3, "{accepted} of three texts");
+    assert_eq!(world.registers_balance(), 3 * accepted, "something of a damaged file is registered");
 }
 
 /// Drops mutations of plain files of one format; gives how many were accepted. `valid` makes the `n`th file: its stem,
