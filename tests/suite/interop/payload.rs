@@ -71,3 +71,34 @@ fn what_they_seal_with_sha_256_is_registered() {
 fn what_they_seal_with_sha_512_is_registered() {
     what_they_seal_is_registered("SHA-512", "oaep_hash = \"SHA512\"\ncontrols = \"optional\"");
 }
+
+/// A request a line, as the library seals a body; the control records stay in clear. What the library writes of a body is its own
+/// affair, so the trailer gives no digest.
+#[test]
+fn what_they_seal_line_by_line_is_registered() {
+    let world = World::shaped(|shape| {
+        shape.reply = false;
+        shape.envelopes = r#"["mastercard"]"#;
+    });
+    let certificate = certificate(&world, "feed");
+    let mut dropped = Vec::new();
+    for (seed, tool) in (320..).zip([PYTHON_PAYLOAD, NODE_PAYLOAD]) {
+        let batch = format!("{}-lines", tool.name);
+        let text = lines(&batch, &cards("r", seed, 4), 4);
+        let clear: Vec<&str> = text.lines().collect();
+        let job = |line: &&str| {
+            json!({
+                "encoding": "hex", "hash": "SHA-256", "fingerprints": ["key"], "told": true,
+                "certificate": certificate, "body": line,
+            })
+        };
+        let sealed = tool.all("seal", clear[1..5].iter().map(job).collect());
+        let trailer = json!({"trailer": {"records": 4, "sha256": ""}}).to_string();
+        let file = [clear[0].to_owned()].into_iter().chain(sealed).chain([trailer]).collect::<Vec<_>>().join("\n");
+        let stem = format!("ACME_PAYCARDS_{batch}");
+        world.drop_bytes(&format!("{stem}.jsonl"), file + "\n");
+        dropped.push(Dropped { stem, envelope: "mastercard", key_id: "feed-1", records: 4 });
+    }
+    world.once().expect(0);
+    expect_registered(&world, &dropped);
+}
