@@ -155,8 +155,11 @@ impl Text {
         bytes: &[u8],
         each: &mut dyn FnMut(Part<'_>, u64) -> Result<(), E>,
     ) -> Result<usize, Torn<E>> {
+        let max = if self.at == At::InKey { KEY_BYTES_MAX } else { SIGNATURE_BYTES_MAX };
+        // What lies beyond the most it may have is not looked at: how the text comes in pieces must not tell which fault is found.
+        let room = max - self.open.len();
         let mut ends = None;
-        for (at, byte) in bytes.iter().enumerate() {
+        for (at, byte) in bytes.iter().take(room).enumerate() {
             match byte {
                 _ if std::mem::take(&mut self.escaped) => {}
                 b'\\' => self.escaped = true,
@@ -169,7 +172,7 @@ impl Text {
             }
         }
         let part = &bytes[..ends.unwrap_or(bytes.len())];
-        self.keep(part, if self.at == At::InKey { KEY_BYTES_MAX } else { SIGNATURE_BYTES_MAX })?;
+        self.keep(part, max)?;
         if ends.is_some() {
             let text = std::mem::take(&mut self.open);
             if self.at == At::InKey {
