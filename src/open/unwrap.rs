@@ -1,4 +1,4 @@
-//! From wrapped key to content key: chooses the private key, hands josekit checked parts only.
+//! From wrapped key to content key: chooses the private key, hands josekit and OpenSSL checked parts only.
 //!
 //! Must never tell a wrapped key that does not unwrap from content that does not decrypt: on failure a random content key
 //! takes its place (RFC 7516 §11.5), and the file fails at its tag like any other.

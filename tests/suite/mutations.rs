@@ -1,7 +1,8 @@
 //! Valid files, damaged: bits, bytes, blocks and numbers changed, cut, repeated, swapped and spliced with another file's.
 //! One daemon takes them all: none ends it, none holds it up, each has its ack, and of a sealed one nothing is registered.
 //!
-//! 500 sealed files and 500 plain ones by `make test`; 10 000 sealed ones and 10 000 of each format by `make test-long`.
+//! 500 files of each sealed envelope and 500 plain ones by `make test`; 10 000 of each envelope and of each plain format by
+//! `make test-long`.
 
 use std::collections::HashSet;
 use std::time::Duration;
