@@ -79,7 +79,7 @@ fn candidate(no: FileNo, batch_id: &str, sequence: u64, content: u8) -> Candidat
 }
 
 /// A chunk of registrations; the PANs are told by one byte each.
-fn chunk(no: FileNo, index: u64, asks: &[Result<u8, [u8; 16]>]) -> PreparedChunk {
+pub(super) fn chunk(no: FileNo, index: u64, asks: &[Result<u8, [u8; 16]>]) -> PreparedChunk {
     let row = |position: usize| RecordRow {
         line: index * 10 + position as u64,
         record_ref: format!("r-{position}").into(),
@@ -111,26 +111,26 @@ fn chunk(no: FileNo, index: u64, asks: &[Result<u8, [u8; 16]>]) -> PreparedChunk
             Err(id) => Ask::Delete(*id),
         },
     };
-    PreparedChunk {
+    PreparedChunk::new(
         index,
-        rows: (0..asks.len()).map(row).collect(),
-        effects: Effects::PaymentCards(asks.iter().enumerate().map(effect).collect()),
-    }
+        (0..asks.len()).map(row).collect(),
+        Effects::PaymentCards(asks.iter().enumerate().map(effect).collect()),
+    )
 }
 
-async fn registering(ledger: &dyn Ledger, name: &str, batch_id: &str, content: u8) -> FileNo {
+pub(super) async fn registering(ledger: &dyn Ledger, name: &str, batch_id: &str, content: u8) -> FileNo {
     let no = claimed(ledger, "ACME", name).await;
     assert_eq!(ledger.decide(&candidate(no, batch_id, 1, content)).await.unwrap(), Decided::Accepted);
     ledger.advance(no, &[State::Accepted], State::Registering, AT).await.unwrap();
     no
 }
 
-async fn commit(ledger: &dyn Ledger, no: FileNo, chunks: &mut [PreparedChunk]) -> Result<(), LedgerError> {
+pub(super) async fn commit(ledger: &dyn Ledger, no: FileNo, chunks: &mut [PreparedChunk]) -> Result<(), LedgerError> {
     ledger.commit(Group { no, issuer: "ACME", at: AT, chunks }).await
 }
 
-async fn codes(ledger: &dyn Ledger, no: FileNo) -> Vec<Option<Code>> {
-    ledger.rows(no, 0, 100).await.unwrap().iter().map(RecordRow::code).collect()
+pub(super) async fn codes(ledger: &dyn Ledger, no: FileNo) -> Vec<Option<Code>> {
+    ledger.rows(no, 0, 1000).await.unwrap().iter().map(RecordRow::code).collect()
 }
 
 pub(super) async fn stems_are_an_issuers_own_and_never_used_twice(ledger: Arc<dyn Ledger>) {

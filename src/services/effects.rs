@@ -1,6 +1,8 @@
 //! A judged chunk, and what its records ask of the register, by service.
 
-use crate::model::{FileNo, RecordRow, ServiceName, registry};
+use std::borrow::Cow;
+
+use crate::model::{FileNo, Outcome, RecordRow, ServiceName, pack, registry};
 use crate::vault::IdMaker;
 
 /// A chunk, judged: rows in file order, and what is still to be decided by the register.
@@ -11,9 +13,33 @@ pub struct PreparedChunk {
     pub rows: Vec<RecordRow>,
     /// What the records ask of the register.
     pub effects: Effects,
+    /// The rows as they are kept, if nothing changed them since they were packed.
+    packed: Option<Vec<u8>>,
 }
 
 impl PreparedChunk {
+    /// A chunk whose rows are not packed yet.
+    pub fn new(index: u64, rows: Vec<RecordRow>, effects: Effects) -> Self {
+        Self { index, rows, effects, packed: None }
+    }
+
+    /// Packs the rows ahead, where they say already what they will say unless the register is against it. A worker does this so
+    /// that nobody waits for it.
+    pub fn pack(&mut self) {
+        let open = |row: &RecordRow| row.outcome == Outcome::Rejected && row.failures.is_empty();
+        if !self.rows.iter().any(open) {
+            self.packed = pack(&self.rows);
+        }
+    }
+
+    /// The rows as they are kept. `None` never comes of rows that fit into memory.
+    pub fn packed(&self) -> Option<Cow<'_, [u8]>> {
+        match &self.packed {
+            Some(packed) => Some(Cow::Borrowed(packed)),
+            None => pack(&self.rows).map(Cow::Owned),
+        }
+    }
+
     /// What the last record that asks something asks.
     pub fn last_ask<A: Ask>(&self) -> Option<&A> {
         A::of(&self.effects).last().map(|effect| &effect.ask)
@@ -66,8 +92,10 @@ pub fn settle_all<C>(
     settle: impl Fn(&mut RecordRow, C),
 ) {
     for ((chunk, position), change) in settled {
-        if let Some(row) = chunks.get_mut(chunk).and_then(|chunk| chunk.rows.get_mut(position)) {
+        let Some(chunk) = chunks.get_mut(chunk) else { continue };
+        if let Some(row) = chunk.rows.get_mut(position) {
             settle(row, change);
+            chunk.packed = None;
         }
     }
 }

@@ -72,11 +72,7 @@ pub struct Judge {
 impl Judge {
     /// An empty chunk to judge records into.
     pub fn chunk(&self, index: u64, records: usize) -> PreparedChunk {
-        PreparedChunk {
-            index,
-            rows: Vec::with_capacity(records),
-            effects: Effects::none(self.service.view.service, records),
-        }
+        PreparedChunk::new(index, Vec::with_capacity(records), Effects::none(self.service.view.service, records))
     }
 
     /// Judges one record: its row, and what it asks of the register.

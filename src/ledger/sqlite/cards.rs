@@ -10,10 +10,10 @@ use crate::services::cards::{Ask, Card, Change, Difference, Register, Registrati
 use crate::services::{Held, Place, PreparedChunk, asks, settle_all};
 
 use super::Write;
-use super::chunks::{ROWS_A_STATEMENT, values};
 use super::reports::Moved;
 pub(super) use super::services::{nothing_to_prepare as prepare, rows_are_complete as complete};
-use super::vault::{self, broken, fingerprint, marks, sorted};
+use super::statements::{ROWS_A_STATEMENT, marks, values};
+use super::vault::{self, broken, fingerprint, sorted};
 
 pub(super) async fn apply(
     write: &mut Write<'_>,

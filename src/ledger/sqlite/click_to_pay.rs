@@ -19,10 +19,10 @@ use crate::services::{Ask as _, Expiry, PanChanges, Place, PreparedChunk, asks, 
 use crate::vault::{SEALED_BYTES, SealedPan};
 
 use super::Write;
-use super::chunks::{ROWS_A_STATEMENT, values};
 use super::reports::Moved;
 pub(super) use super::services::rows_are_complete as complete;
-use super::vault::{self, broken, marks, sorted};
+use super::statements::{ROWS_A_STATEMENT, marks, values};
+use super::vault::{self, broken, sorted};
 
 pub(super) async fn apply(
     write: &mut Write<'_>,

@@ -14,6 +14,7 @@ mod chunks;
 mod click_to_pay;
 mod decide;
 mod files;
+mod fingerprints;
 mod nights;
 mod opening;
 mod pan_lists;
@@ -24,6 +25,7 @@ mod reports;
 mod retention;
 mod rows;
 mod services;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod vault;
@@ -49,12 +51,14 @@ use super::{
     Verified,
 };
 
+use fingerprints::Young;
 pub use opening::{Notes, Options, held_by_another, open, open_read_only};
 
 /// The store. One process holds it at a time.
 pub struct SqliteLedger {
     write_options: SqliteConnectOptions,
-    writer: Mutex<Option<SqliteConnection>>,
+    writer: Mutex<Option<Writer>>,
+    young_max: u64,
     readers: SqlitePool,
     issuers: Table<HashMap<String, i64>>,
     // Held as long as the store is open; the system lets go of it however the process ends.
@@ -62,20 +66,40 @@ pub struct SqliteLedger {
     path: PathBuf,
 }
 
+/// The one connection that writes, and what is remembered as long as it is open.
+pub(super) struct Writer {
+    connection: SqliteConnection,
+    young: Young,
+}
+
+impl Writer {
+    pub(super) fn new(connection: SqliteConnection) -> Self {
+        Self { connection, young: Young::default() }
+    }
+}
+
 /// A write in progress. Dropped before [`Write::commit`], the connection is closed and everything since the begin is undone.
 pub(super) struct Write<'a> {
-    guard: MutexGuard<'a, Option<SqliteConnection>>,
+    guard: MutexGuard<'a, Option<Writer>>,
     whole: bool,
 }
 
 impl Write<'_> {
     pub(super) fn on(&mut self) -> Result<&mut SqliteConnection, LedgerError> {
-        self.guard.as_mut().ok_or(LedgerError::Database(sqlx::Error::PoolClosed))
+        let writer = self.guard.as_mut().ok_or(LedgerError::Database(sqlx::Error::PoolClosed))?;
+        Ok(&mut writer.connection)
+    }
+
+    /// What is remembered of the index of fingerprints; it counts as changed when this transaction is committed.
+    fn young(&mut self) -> Result<&mut Young, LedgerError> {
+        let writer = self.guard.as_mut().ok_or(LedgerError::Database(sqlx::Error::PoolClosed))?;
+        Ok(&mut writer.young)
     }
 
     /// Undoes everything since the begin and keeps the connection, cache and all.
     pub(super) async fn undo(mut self) -> Result<(), LedgerError> {
         sqlx::query("ROLLBACK").execute(self.on()?).await?;
+        *self.young()? = Young::default();
         self.whole = true;
         Ok(())
     }
@@ -99,7 +123,7 @@ impl SqliteLedger {
     pub(super) async fn begin(&self) -> Result<Write<'_>, LedgerError> {
         let mut guard = self.writer.lock().await;
         if guard.is_none() {
-            *guard = Some(SqliteConnection::connect_with(&self.write_options).await?);
+            *guard = Some(Writer::new(SqliteConnection::connect_with(&self.write_options).await?));
         }
         let mut write = Write { guard, whole: false };
         sqlx::query("BEGIN IMMEDIATE").execute(write.on()?).await?;
@@ -420,9 +444,11 @@ impl Ledger for SqliteLedger {
     async fn close(&self) -> Result<(), LedgerError> {
         let mut guard = self.writer.lock().await;
         if let Some(mut writer) = guard.take() {
-            sqlx::query("UPDATE meta SET value = 'yes' WHERE key = 'stopped_cleanly'").execute(&mut writer).await?;
+            sqlx::query("UPDATE meta SET value = 'yes' WHERE key = 'stopped_cleanly'")
+                .execute(&mut writer.connection)
+                .await?;
             self.readers.close().await;
-            writer.close().await?;
+            writer.connection.close().await?;
         }
         Ok(())
     }

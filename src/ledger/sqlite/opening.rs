@@ -14,9 +14,10 @@ use tokio::sync::Mutex;
 use crate::ledger::LedgerError;
 use crate::model::Environment;
 
-use super::SqliteLedger;
+use super::fingerprints::young_max;
+use super::{SqliteLedger, Writer};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/ledger/migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("src/ledger/migrations/sqlite");
 
 /// Pages larger than the default: fewer of them are visited for the same rows.
 pub(super) const PAGE_BYTES: u32 = 8192;
@@ -121,7 +122,8 @@ pub async fn open(options: &Options) -> Result<(SqliteLedger, Notes), LedgerErro
     pin_environment(&mut writer, options.environment).await?;
     let ledger = SqliteLedger {
         write_options,
-        writer: Mutex::new(Some(writer)),
+        writer: Mutex::new(Some(Writer::new(writer))),
+        young_max: young_max(options.cache_bytes),
         readers: readers(&options.path, false).await?,
         issuers: Table::new(HashMap::new()),
         _lock: Some(lock),
@@ -145,6 +147,7 @@ pub async fn open_read_only(path: &Path) -> Result<SqliteLedger, LedgerError> {
     let ledger = SqliteLedger {
         write_options: SqliteConnectOptions::new().filename(path).read_only(true),
         writer: Mutex::new(None),
+        young_max: 0,
         readers,
         issuers: Table::new(HashMap::new()),
         _lock: None,

@@ -14,10 +14,10 @@ use crate::services::{Place, PreparedChunk, asks, settle_all};
 use crate::vault::Fingerprint;
 
 use super::Write;
-use super::chunks::{ROWS_A_STATEMENT, values};
 use super::reports::Moved;
 pub(super) use super::services::nothing_to_prepare as prepare;
-use super::vault::{self, broken, marks, sorted};
+use super::statements::{ROWS_A_STATEMENT, marks, values};
+use super::vault::{self, broken, sorted};
 
 pub(super) async fn apply(
     write: &mut Write<'_>,

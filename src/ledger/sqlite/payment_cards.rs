@@ -3,21 +3,22 @@
 //! A group without deletions is inserted outright, sorted by fingerprint, and only what lost a conflict is looked up and folded. A group
 //! with deletions reads what it touches, folds its records in order and writes the difference. Both give the same.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::ledger::LedgerError;
-use crate::model::{FileNo, Masked};
+use crate::model::{FileNo, Masked, Outcome};
 use crate::services::payment_cards::{Ask, Card, CardId, Change, Difference, Holding, NewCard, Register, fold, settle};
-use crate::services::{PanChanges, Place, PreparedChunk, asks, settle_all};
+use crate::services::{NewPan, PanChanges, Place, PreparedChunk, asks, settle_all};
 use crate::vault::Fingerprint;
 
 use super::Write;
-use super::chunks::{ROWS_A_STATEMENT, values};
+use super::fingerprints::{self, found_by};
 use super::reports::Moved;
 pub(super) use super::services::{nothing_to_prepare as prepare, rows_are_complete as complete};
-use super::vault::{self, broken, fingerprint, marks, sorted};
+use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of};
+use super::vault::{self, broken, fingerprint, sorted};
 
 pub(super) async fn apply(
     write: &mut Write<'_>,
@@ -40,8 +41,16 @@ pub(super) async fn apply(
     let (adds, removes) =
         (|it: &Change| matches!(it, Change::Registered(_)), |it: &Change| matches!(it, Change::Deleted(..)));
     let moved = Moved::of(settled.iter().map(|(_, change)| change), adds, removes);
+    // Most rows were judged to be registered and are, so that the chunk stays packed; an earlier try of this commit may have said
+    // otherwise.
+    settled.retain(|(place, change)| !adds(change) || !is_registered(chunks, *place));
     settle_all(chunks, settled, settle);
     Ok(moved)
+}
+
+fn is_registered(chunks: &[PreparedChunk], (chunk, position): Place) -> bool {
+    let row = chunks.get(chunk).and_then(|chunk| chunk.rows.get(position));
+    row.is_some_and(|row| row.outcome == Outcome::Registered)
 }
 
 /// Inserts every PAN that the vault does not hold, and its card. Gives back what remains to be decided: the losers of a conflict, and lookups.
@@ -61,44 +70,43 @@ async fn insert_outright<'a>(
         }
     }
     // Sorted, the index is walked once from left to right; the first of two in the file comes first and wins.
-    news.sort_unstable_by_key(|(_, _, new)| (new.pan.fingerprint, new.pan.pan_id));
-    let mut won: Vec<(i64, CardId)> = Vec::with_capacity(news.len());
-    for part in news.chunks(ROWS_A_STATEMENT) {
-        let inserted = vault::insert(write, issuer, part.iter().map(|(_, _, new)| (&new.pan, 1))).await?;
-        let held = if inserted < part.len() as u64 {
-            vault::held(write.on()?, issuer, part.iter().map(|(_, _, new)| new.pan.fingerprint)).await?
+    let mut pans: Vec<(Fingerprint, i64)> =
+        news.iter().map(|(_, _, new)| (new.pan.fingerprint, new.pan.pan_id)).collect();
+    pans.sort_unstable();
+    let known = fingerprints::note(write, issuer, &pans).await?;
+    let known: HashSet<i64> =
+        known.into_iter().filter_map(|place| pans.get(place)).map(|(_, pan_id)| *pan_id).collect();
+    let mut won: Vec<&NewCard> = Vec::with_capacity(news.len());
+    for (place, ask, new) in news {
+        if known.contains(&new.pan.pan_id) {
+            left.push((place, ask));
         } else {
-            HashMap::new()
-        };
-        for (place, ask, new) in part {
-            if held.get(&new.pan.fingerprint).is_some_and(|held| held.pan_id != new.pan.pan_id) {
-                left.push((*place, ask));
-            } else {
-                won.push((new.pan.pan_id, new.card_id));
-                settled.push((*place, Change::Registered(new.card_id)));
-            }
+            settled.push((place, Change::Registered(new.card_id)));
+            won.push(new);
         }
     }
-    won.sort_unstable();
-    insert_cards(write, no, &won).await?;
+    let pans: Vec<(&NewPan, i64)> = won.iter().map(|new| (&new.pan, 1)).collect();
+    vault::insert(write, issuer, &pans).await?;
+    let cards: Vec<(i64, CardId)> = won.iter().map(|new| (new.pan.pan_id, new.card_id)).collect();
+    insert_cards(write, no, &cards).await?;
     left.sort_unstable_by_key(|(place, _)| *place);
     Ok(left)
 }
 
 async fn insert_cards(write: &mut Write<'_>, no: FileNo, cards: &[(i64, CardId)]) -> Result<(), LedgerError> {
-    for part in cards.chunks(ROWS_A_STATEMENT) {
-        let sql = format!("INSERT INTO payment_card (pan_id, payment_card_id, file) VALUES {}", values(part.len(), 3));
-        let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
-        for (pan_id, card_id) in part {
-            insert = insert.bind(*pan_id).bind(card_id.to_vec()).bind(no.0);
-        }
-        insert.execute(write.on()?).await?;
-    }
+    let row = format!("?,?,{no}");
+    let sql = |rows| {
+        format!("INSERT OR ROLLBACK INTO payment_card (pan_id, payment_card_id, file) VALUES {}", rows_of(rows, &row))
+    };
+    let statements = in_parts(cards, 2, sql, |values, (pan_id, card_id)| {
+        values.add(*pan_id)?;
+        values.add(&card_id[..])
+    });
+    execute_all(write.on()?, statements).await?;
     Ok(())
 }
 
-const HOLDING: &str = "SELECT vault_card.fingerprint, vault_card.pan_id, digits, bin6, last4, payment_card_id, file \
-     FROM vault_card LEFT JOIN payment_card ON payment_card.pan_id = vault_card.pan_id";
+const HOLDING: &str = "vault_card.pan_id, digits, bin6, last4, payment_card_id, file";
 
 /// Reads what the chunks ask for.
 pub(super) async fn read(
@@ -125,10 +133,22 @@ async fn touched(
         }
     }
     let mut register = Register::default();
-    for (keys, column) in [(fingerprints, "fingerprint"), (ids, "payment_card_id")] {
+    let by_fingerprint = |keys: &[Fingerprint]| {
+        format!(
+            "{} SELECT found.fingerprint, {HOLDING} FROM found CROSS JOIN vault_card USING (pan_id) LEFT JOIN payment_card USING (pan_id)",
+            found_by(issuer, keys.len())
+        )
+    };
+    let by_id = |keys: &[CardId]| {
+        format!(
+            "SELECT vault_card.fingerprint, {HOLDING} FROM payment_card CROSS JOIN vault_card USING (pan_id) \
+             WHERE payment_card_id IN ({}) AND vault_card.issuer = {issuer}",
+            marks(keys.len())
+        )
+    };
+    for (keys, sql) in [(fingerprints, &by_fingerprint as &(dyn Fn(&[[u8; 16]]) -> String + Sync)), (ids, &by_id)] {
         for part in sorted(keys.into_iter()).chunks(ROWS_A_STATEMENT) {
-            let sql = format!("{HOLDING} WHERE vault_card.issuer = ? AND {column} IN ({})", marks(part.len()));
-            let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(issuer);
+            let mut select = sqlx::query(AssertSqlSafe(sql(part))).persistent(false);
             for key in part {
                 select = select.bind(key.to_vec());
             }

@@ -1,12 +1,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlx::Row;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::ledger::suite;
 use crate::ledger::{Actor, AuditEntry, AuditEvent, Ledger, LedgerError};
-use crate::model::{Environment, Timestamp};
+use crate::model::{Code, Environment, FileNo, Timestamp};
 
 use super::{Options, SqliteLedger, held_by_another, open, open_read_only};
 
@@ -91,9 +92,9 @@ async fn a_copy_kept_before_a_migration_is_a_whole_database() {
     ledger.pin("x", "kept").await.unwrap();
     let path = options(directory.path()).path;
     let mut guard = ledger.writer.lock().await;
-    super::opening::keep_copy(guard.as_mut().unwrap(), &path, 1).await.unwrap();
+    super::opening::keep_copy(&mut guard.as_mut().unwrap().connection, &path, 1).await.unwrap();
     // Again, as after a crash that cut the first copy short.
-    super::opening::keep_copy(guard.as_mut().unwrap(), &path, 1).await.unwrap();
+    super::opening::keep_copy(&mut guard.as_mut().unwrap().connection, &path, 1).await.unwrap();
     drop(guard);
     let copy = directory.path().join("nd.db.before-migration-2");
     assert_eq!(open_read_only(&copy).await.unwrap().pinned("x").await.unwrap().as_deref(), Some("kept"));
@@ -144,4 +145,113 @@ async fn every_byte_of_the_trail_counts() {
         // A number itself may be what was changed.
         assert!((0..=13).contains(&finding.seq().unwrap()), "byte {at}: {finding}");
     }
+}
+
+/// How many fingerprints each index holds.
+async fn fingerprints(ledger: &SqliteLedger) -> (i64, i64) {
+    let counts = "SELECT (SELECT count(*) FROM fingerprint_young), (SELECT count(*) FROM fingerprint_old)";
+    let row = sqlx::query(counts).fetch_one(&ledger.readers).await.unwrap();
+    (row.try_get(0).unwrap(), row.try_get(1).unwrap())
+}
+
+/// Cards without exactly one fingerprint, and fingerprints without their card.
+async fn strays(ledger: &SqliteLedger) -> i64 {
+    let strays = "WITH held AS (SELECT * FROM fingerprint_young UNION ALL SELECT * FROM fingerprint_old) \
+        SELECT (SELECT count(*) FROM vault_card AS card WHERE 1 <> (SELECT count(*) FROM held WHERE held.pan_id = card.pan_id \
+                AND held.issuer = card.issuer AND held.fingerprint = card.fingerprint)) \
+             + (SELECT count(*) FROM held WHERE pan_id NOT IN (SELECT pan_id FROM vault_card))";
+    sqlx::query(strays).fetch_one(&ledger.readers).await.unwrap().try_get(0).unwrap()
+}
+
+/// Registers PANs, a chunk of seven a group; the codes they got.
+async fn register(ledger: &SqliteLedger, name: &str, content: u8, pans: &[u8]) -> (FileNo, Vec<Option<Code>>) {
+    let no = suite::registering(ledger, name, name, content).await;
+    for (index, part) in (0..).zip(pans.chunks(7)) {
+        let asks: Vec<_> = part.iter().map(|pan| Ok(*pan)).collect();
+        suite::commit(ledger, no, &mut [suite::chunk(no, index, &asks)]).await.unwrap();
+    }
+    (no, suite::codes(ledger, no).await)
+}
+
+#[tokio::test]
+async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
+    let (directory, mut ledger) = fresh().await;
+    ledger.young_max = 10;
+    let order: Vec<u8> = (0..=255_u8).map(|n| n.wrapping_mul(77)).collect();
+    let (no, codes) = register(&ledger, "A.csv", 1, &order).await;
+    assert_eq!(codes, [None; 256]);
+    assert_eq!((fingerprints(&ledger).await, strays(&ledger).await), ((10, 246), 0));
+    let (_, codes) = register(&ledger, "B.csv", 2, &order).await;
+    assert_eq!(codes, [Some(Code::AlreadyRegistered); 256], "found in both indexes");
+    assert_eq!(fingerprints(&ledger).await, (10, 246), "what is known is not noted again");
+
+    // Twenty chunks of seven are taken out again: out of both indexes.
+    let out = suite::registering(&ledger, "C.csv", "C.csv", 3).await;
+    for index in 0..20_u64 {
+        let id = |position: u64| {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&no.0.to_be_bytes());
+            id[8..].copy_from_slice(&(index * 10 + position).to_be_bytes());
+            Err(id)
+        };
+        let asks: Vec<_> = (0..7).map(id).collect();
+        suite::commit(&ledger, out, &mut [suite::chunk(out, index, &asks)]).await.unwrap();
+    }
+    assert_eq!(suite::codes(&ledger, out).await, [None; 140]);
+    let (young, old) = fingerprints(&ledger).await;
+    assert_eq!((young + old, strays(&ledger).await), (116, 0));
+
+    // A process that starts counts what is young, and a failed commit forgets what it counted.
+    ledger.close().await.unwrap();
+    drop(ledger);
+    let (mut ledger, _) = open(&options(directory.path())).await.unwrap();
+    ledger.young_max = 3;
+    assert!(suite::commit(&ledger, out, &mut [suite::chunk(out, 0, &[Ok(1)])]).await.is_err());
+    let (_, codes) = register(&ledger, "D.csv", 4, &order[..140]).await;
+    assert_eq!(codes, [None; 140], "taken out, they can come again");
+    assert_eq!((fingerprints(&ledger).await, strays(&ledger).await), ((3, 253), 0));
+}
+
+#[tokio::test]
+async fn a_store_from_before_two_levels_keeps_its_cards() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(directory.path());
+    let connect = SqliteConnectOptions::new().filename(&options.path).create_if_missing(true).foreign_keys(true);
+    let mut before = SqliteConnection::connect_with(&connect).await.unwrap();
+    super::opening::MIGRATIONS.run_to(13, &mut before).await.unwrap();
+    let rows = "INSERT INTO issuer VALUES (1, 'ACME');
+        INSERT INTO vault_card SELECT value, 1, randomblob(16), zeroblob(38), 1, 16, 230377, value, 2 FROM generate;
+        INSERT INTO payment_card SELECT value, randomblob(16), 1 FROM generate;
+        INSERT INTO consumer VALUES (1, 1, 'c');
+        INSERT INTO card SELECT value, 1, 'card' || value, 1, 'GOLD', 'ACTIVE', 203012, 'FULL' FROM generate";
+    let numbers = "CREATE TEMP VIEW generate AS WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 9) \
+        SELECT value FROM n;";
+    sqlx::raw_sql(AssertSqlSafe(format!("{numbers}{rows}"))).execute(&mut before).await.unwrap();
+    let before_all = sums(&mut before).await;
+    before.close().await.unwrap();
+
+    let (ledger, notes) = open(&options).await.unwrap();
+    assert!(notes.copied, "a copy is kept");
+    assert_eq!((fingerprints(&ledger).await, strays(&ledger).await), ((0, 9), 0));
+    let mut write = ledger.begin().await.unwrap();
+    assert_eq!(sums(write.on().unwrap()).await, before_all);
+    let orphan = "INSERT INTO card VALUES (77, 1, 'x', 1, 'GOLD', 'ACTIVE', 203012, 'FULL')";
+    assert!(
+        sqlx::query(orphan).execute(write.on().unwrap()).await.is_err(),
+        "a card still refers to a PAN that is there"
+    );
+}
+
+/// All rows of the tables that the migration makes anew, and the names of their indexes.
+async fn sums(on: &mut SqliteConnection) -> Vec<String> {
+    let mut sums = Vec::new();
+    for of in [
+        "SELECT group_concat(concat_ws('|', pan_id, issuer, hex(fingerprint), hex(sealed), epoch, digits, bin6, last4, references_held)) FROM vault_card",
+        "SELECT group_concat(concat_ws('|', pan_id, hex(payment_card_id), file)) FROM payment_card",
+        "SELECT group_concat(concat_ws('|', pan_id, issuer, card_id, consumer, card_product_id, state, expiry, registration)) FROM card",
+        "SELECT group_concat(name) FROM sqlite_schema WHERE name IN ('payment_card_by_id', 'card_by_id')",
+    ] {
+        sums.push(sqlx::query(of).fetch_one(&mut *on).await.unwrap().try_get(0).unwrap());
+    }
+    sums
 }

@@ -10,35 +10,32 @@ use crate::services::{Held, NewPan, PanChanges};
 use crate::vault::Fingerprint;
 
 use super::Write;
-use super::chunks::{ROWS_A_STATEMENT, values};
+use super::fingerprints::{forget, found_by, note};
+use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of};
 
-/// Inserts PANs that the vault does not hold, each with the number of its references; those it holds are left as they are. How many
-/// were inserted.
-pub(super) async fn insert<'a>(
-    write: &mut Write<'_>,
-    issuer: i64,
-    news: impl ExactSizeIterator<Item = (&'a NewPan, i64)>,
-) -> Result<u64, LedgerError> {
-    let rows = news.len();
-    let sql = format!(
-        "INSERT INTO vault_card (pan_id, issuer, fingerprint, sealed, epoch, digits, bin6, last4, references_held) VALUES {} \
-         ON CONFLICT (issuer, fingerprint) DO NOTHING",
-        values(rows, 9)
-    );
-    let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(rows == ROWS_A_STATEMENT);
-    for (new, references) in news {
-        insert = insert
-            .bind(new.pan_id)
-            .bind(issuer)
-            .bind(new.fingerprint.to_vec())
-            .bind(new.sealed.to_vec())
-            .bind(new.epoch)
-            .bind(new.masked.digits)
-            .bind(new.masked.bin6)
-            .bind(new.masked.last4)
-            .bind(references);
-    }
-    Ok(insert.execute(write.on()?).await?.rows_affected())
+/// Inserts the cards of PANs that were noted as new, each with the number of its references. In order of their numbers the table
+/// grows at its end.
+pub(super) async fn insert(write: &mut Write<'_>, issuer: i64, news: &[(&NewPan, i64)]) -> Result<(), LedgerError> {
+    let row = format!("?,{issuer},?,?,?,?,?,?,?");
+    let sql = |rows| {
+        format!(
+            "INSERT OR ROLLBACK INTO vault_card \
+             (pan_id, issuer, fingerprint, sealed, epoch, digits, bin6, last4, references_held) VALUES {}",
+            rows_of(rows, &row)
+        )
+    };
+    let statements = in_parts(news, 8, sql, |values, (new, references)| {
+        values.add(new.pan_id)?;
+        values.add(&new.fingerprint[..])?;
+        values.add(&new.sealed[..])?;
+        values.add(new.epoch)?;
+        values.add(new.masked.digits)?;
+        values.add(new.masked.bin6)?;
+        values.add(new.masked.last4)?;
+        values.add(*references)
+    });
+    execute_all(write.on()?, statements).await?;
+    Ok(())
 }
 
 /// What the vault holds of these PANs. Fingerprints may repeat.
@@ -50,10 +47,10 @@ pub(super) async fn held(
     let mut found = HashMap::new();
     for part in sorted(fingerprints).chunks(ROWS_A_STATEMENT) {
         let sql = format!(
-            "SELECT fingerprint, pan_id, digits, bin6, last4 FROM vault_card WHERE issuer = ? AND fingerprint IN ({})",
-            marks(part.len())
+            "{} SELECT found.fingerprint, pan_id, digits, bin6, last4 FROM found CROSS JOIN vault_card USING (pan_id)",
+            found_by(issuer, part.len())
         );
-        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(issuer);
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false);
         for key in part {
             select = select.bind(key.to_vec());
         }
@@ -68,17 +65,19 @@ pub(super) async fn held(
 /// Writes what a group changed. Rows of services that refer to new PANs come after this, rows that refer to PANs that may be
 /// erased must be gone before.
 pub(super) async fn write_changes(write: &mut Write<'_>, issuer: i64, changes: &PanChanges) -> Result<(), LedgerError> {
-    for part in changes.vaulted.chunks(ROWS_A_STATEMENT) {
-        let news = part.iter().map(|(new, references)| (new, *references));
-        if insert(write, issuer, news).await? != part.len() as u64 {
-            return Err(broken("a fingerprint"));
-        }
+    let mut news: Vec<(&NewPan, i64)> = changes.vaulted.iter().map(|(new, references)| (new, *references)).collect();
+    let mut pans: Vec<(Fingerprint, i64)> = news.iter().map(|(new, _)| (new.fingerprint, new.pan_id)).collect();
+    pans.sort_unstable();
+    if !note(write, issuer, &pans).await?.is_empty() {
+        return Err(broken("a fingerprint"));
     }
-    refer(write, &changes.referred).await
+    news.sort_unstable_by_key(|(new, _)| new.pan_id);
+    insert(write, issuer, &news).await?;
+    refer(write, issuer, &changes.referred).await
 }
 
 /// Adds to the references of PANs that the vault holds; those that nothing refers to any more are erased.
-async fn refer(write: &mut Write<'_>, changes: &[(i64, i64)]) -> Result<(), LedgerError> {
+async fn refer(write: &mut Write<'_>, issuer: i64, changes: &[(i64, i64)]) -> Result<(), LedgerError> {
     let mut by_change: Vec<(i64, i64)> = changes.iter().map(|(pan_id, change)| (*change, *pan_id)).collect();
     by_change.sort_unstable();
     for part in by_change.chunk_by(|one, other| one.0 == other.0).flat_map(|alike| alike.chunks(ROWS_A_STATEMENT)) {
@@ -91,6 +90,7 @@ async fn refer(write: &mut Write<'_>, changes: &[(i64, i64)]) -> Result<(), Ledg
         }
         update.execute(write.on()?).await?;
         if *change < 0 {
+            forget(write, issuer, part).await?;
             let sql = format!("DELETE FROM vault_card WHERE references_held = 0 AND pan_id IN ({ids})");
             let mut delete = sqlx::query(AssertSqlSafe(sql)).persistent(false);
             for (_, pan_id) in part {
@@ -108,11 +108,6 @@ pub(super) fn sorted<K: Ord>(keys: impl Iterator<Item = K>) -> Vec<K> {
     keys.sort_unstable();
     keys.dedup();
     keys
-}
-
-/// `?,?`: as many places for values.
-pub(super) fn marks(count: usize) -> String {
-    vec!["?"; count].join(",")
 }
 
 pub(super) fn fingerprint(bytes: &[u8]) -> Result<Fingerprint, LedgerError> {

@@ -5,7 +5,7 @@ use crate::services::fields::{self, record_ref_is_valid};
 use crate::services::{Judge, PreparedChunk, Record};
 use crate::vault::{Nonces, Pan};
 
-use super::{Ask, CardId, NewCard, REQUEST_RECORDS_MAX, column};
+use super::{Ask, CardId, Change, NewCard, REQUEST_RECORDS_MAX, column, settle};
 
 /// Judges one record: its row goes into the chunk, with an effect if it is a candidate.
 pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into: &mut PreparedChunk) {
@@ -73,13 +73,20 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
         _ => fail(column::ACTION, Code::FieldInvalid),
     }
 
+    let mut row = record.row(record_ref, failures, masked);
     match ask {
-        Some((ask, true)) => into.ask(ask),
+        Some((ask, true)) => {
+            // What it will be unless the register knows the PAN, so that the row can be packed before that is looked up.
+            if let Ask::Register(new) = &ask {
+                settle(&mut row, Change::Registered(new.card_id));
+            }
+            into.ask(ask);
+        }
         // A PAN outside the ranges can still be a card that is registered already (a range given up since); its duplicate comes first.
         Some((Ask::Register(card), false)) => into.ask(Ask::Lookup(card.pan.fingerprint)),
         _ => {}
     }
-    into.rows.push(record.row(record_ref, failures, masked));
+    into.rows.push(row);
 }
 
 /// A request of a size that the API does not take: nothing else is said of its records.

@@ -1,0 +1,65 @@
+//! The form in which a chunk's rows are kept: one value, with the number of its form beside it.
+
+use serde::Deserialize;
+
+use super::{Failure, Masked, Outcome, Place, RecordRow};
+
+/// The form that [`pack`] writes: postcard of `Vec<RecordRow>`.
+pub const PACKED_VERSION: i64 = 2;
+
+/// The form before records had a place in a request: postcard of `Vec<RowV1>`.
+const VERSION_1: i64 = 1;
+
+/// A record's row as version 1 wrote it.
+#[derive(Deserialize)]
+struct RowV1 {
+    line: u64,
+    record_ref: Box<str>,
+    outcome: Outcome,
+    failures: Vec<Failure>,
+    masked: Masked,
+    own: Box<[u8]>,
+}
+
+impl From<RowV1> for RecordRow {
+    fn from(row: RowV1) -> Self {
+        let RowV1 { line, record_ref, outcome, failures, masked, own } = row;
+        Self { line, record_ref, outcome, failures, masked, own, place: Place::Row }
+    }
+}
+
+/// Packs a chunk's rows. `None` never comes of rows that fit into memory.
+pub fn pack(rows: &[RecordRow]) -> Option<Vec<u8>> {
+    postcard::to_stdvec(rows).ok()
+}
+
+/// Reads packed rows of any version; `None` of one that is not known, or of other bytes.
+pub fn unpack(version: i64, outcomes: &[u8]) -> Option<Vec<RecordRow>> {
+    match version {
+        PACKED_VERSION => postcard::from_bytes(outcomes).ok(),
+        VERSION_1 => {
+            let rows: Vec<RowV1> = postcard::from_bytes(outcomes).ok()?;
+            Some(rows.into_iter().map(RecordRow::from).collect())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_the_first_version_are_read_and_those_of_a_later_one_are_not() {
+        // line 5, "r-1", Rejected, one failure (field 2, PAN_LUHN), nothing masked, nothing of its own.
+        let written = [1, 5, 3, b'r', b'-', b'1', 4, 1, 2, 70, 0, 0, 0, 0];
+        let rows = unpack(VERSION_1, &written).unwrap();
+        assert_eq!(rows.len(), 1);
+        assert_eq!((rows[0].line, &*rows[0].record_ref, rows[0].outcome), (5, "r-1", Outcome::Rejected));
+        assert_eq!(rows[0].failures, [Failure { field: 2, code: crate::model::Code::PanLuhn }]);
+        assert_eq!(rows[0].place, Place::Row);
+        let now = pack(&rows).unwrap();
+        assert_eq!(unpack(PACKED_VERSION, &now), Some(rows));
+        assert_eq!(unpack(PACKED_VERSION + 1, &now), None);
+    }
+}
