@@ -6,25 +6,18 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 use crate::faults;
-use crate::ledger::Ledger;
-use crate::model::{Decision, FileNo, FileRecord, Outbound, State, Tally, explain, hex};
+use crate::ledger::Standing;
+use crate::model::{Decision, FileNo, FileRecord, Outbound, State, hex};
 use crate::open::Recipient;
-use crate::parse::{Format, d1_code};
-use crate::report::{Balance, Book, Outbox, Seal, Words, ack, summary};
+use crate::parse::d1_code;
+use crate::report::{Balance, ack, summary};
 use crate::services::cards::{OUT, refused_batch};
-use crate::services::{Answering, definition};
-use crate::vault::IssuerKeys;
 
 use super::patience::{Trouble, blocking};
-use super::reply::{ReplySeal, seal_part};
+use super::scribe::{Pages, Scribe, Word};
 use super::site::{Issuer, Settings, Site};
 use super::source;
 use super::trail::{self, Use};
-
-/// Chunks read at a time.
-const CHUNKS_A_READ: u64 = 50;
-
-const WORDS: Words = Words { describe: explain::describe, remedy: explain::remedy, owner: explain::owner };
 
 /// Writes the ack: after the decision is committed, before any record.
 pub(super) async fn write_ack(
@@ -79,29 +72,36 @@ pub(super) async fn write_refused_batch(
 }
 
 /// Writes recon and errors, then the summary; the first time the file becomes REPORTED between the two. What the rows do not account for is not written: the file is held.
-pub(super) async fn write_reports(site: &Site, issuer: &Issuer, no: FileNo, first_time: bool) -> Result<(), Trouble> {
+pub(super) async fn write_reports(
+    site: &Site,
+    issuer: &Issuer,
+    no: FileNo,
+    first_time: bool,
+    scribe: Option<Scribe>,
+) -> Result<(), Trouble> {
     let record = site.ledger.file(no).await?;
     let standing = site.ledger.standing(no).await?;
-    let settings = settings(&standing.settings)?;
-    let reply_key = match &settings.reply_key {
-        None => None,
-        Some(jwk) => {
-            let recipient = Recipient::parse(jwk.as_bytes())
-                .map_err(|_| Trouble::Hold("the reply key kept with the file does not parse".into()))?;
-            Some(Arc::new(recipient))
-        }
-    };
+    let pages = pages(site, issuer, &record, &standing)?;
+    let (settings, reply_key) = (&pages.settings, pages.reply_key.clone());
     let ack_content = ack::content(&record, settings.contact.as_deref());
     let ack_hash = hex(&Sha256::digest(&ack_content));
     let mut outbound =
         vec![Outbound { name: ack::name(&record.stem), content_sha256: ack_hash.clone(), sha256: ack_hash }];
 
-    let seal = reply_key.clone().map(ReplySeal);
-    let keys = Arc::clone(&issuer.keys);
-    let reading = Reading { ledger: Arc::clone(&site.ledger), chunks: standing.chunks, seal, keys };
-    let (outbox, rows_of, tally) = (issuer.outbox.clone(), record.clone(), standing.tally);
-    let runtime = Handle::current();
-    let balance = blocking(move || reading.write(&runtime, &outbox, &rows_of, &settings, tally)).await?;
+    let (chunks, tally) = (standing.chunks, standing.tally);
+    let written = match scribe {
+        Some(scribe) => scribe.finish(chunks, tally).await,
+        None => None,
+    };
+    let balance = match written {
+        Some(Ok(balance)) => balance,
+        // What stops the process stops it here too; all else is tried anew, and said if it fails again.
+        Some(Err(fatal @ Trouble::Fatal(_))) => return Err(fatal),
+        Some(Err(_)) | None => {
+            let runtime = Handle::current();
+            blocking(move || pages.write(&runtime, [Word::Whole(chunks, tally)])).await?.ok_or(Trouble::Panicked)?
+        }
+    };
     let codes = match balance {
         Balance::Balanced { codes, outbound: written } => {
             outbound.extend(written);
@@ -144,41 +144,25 @@ pub(super) async fn write_reports(site: &Site, issuer: &Issuer, no: FileNo, firs
     deliver(site, issuer, &record, &outbound.iter().collect::<Vec<_>>(), first_time).await
 }
 
-struct Reading {
-    ledger: Arc<dyn Ledger>,
-    chunks: u64,
-    seal: Option<ReplySeal>,
-    keys: Arc<IssuerKeys>,
-}
-
-impl Reading {
-    fn write(
-        &self,
-        runtime: &Handle,
-        outbox: &Outbox,
-        record: &FileRecord,
-        settings: &Settings,
-        tally: Tally,
-    ) -> Result<Balance, Trouble> {
-        let service = definition(settings.service)
-            .ok_or_else(|| Trouble::Hold(format!("this version does not serve {}", settings.service)))?;
-        let seal = self.seal.as_ref().map(|seal| -> &dyn Seal { seal });
-        let answers = (service.answers)(&Answering {
-            file: record,
-            requests: settings.format != Format::Csv,
-            d1_batch: settings.d1_batch.as_ref().map(|batch| (batch.issuer_id.as_str(), batch.rows)),
-            sealed: seal.is_some(),
-            keys: &self.keys,
-            seal_sensitive: self.seal.as_ref().filter(|_| settings.seal_sensitive_data).map(|seal| seal_part(&seal.0)),
-        });
-        let mut book = Book::begin(outbox, record, service.view, WORDS, seal, answers)?;
-        for from in (0..self.chunks).step_by(usize::try_from(CHUNKS_A_READ).unwrap_or(1)) {
-            for row in runtime.block_on(self.ledger.rows(record.no, from, CHUNKS_A_READ))? {
-                book.row(&row)?;
-            }
+/// What a file's answers are made from.
+pub(super) fn pages(site: &Site, issuer: &Issuer, record: &FileRecord, standing: &Standing) -> Result<Pages, Trouble> {
+    let settings = settings(&standing.settings)?;
+    let reply_key = match &settings.reply_key {
+        None => None,
+        Some(jwk) => {
+            let recipient = Recipient::parse(jwk.as_bytes())
+                .map_err(|_| Trouble::Hold("the reply key kept with the file does not parse".into()))?;
+            Some(Arc::new(recipient))
         }
-        Ok(book.finish(&tally, record.records.unwrap_or(0))?)
-    }
+    };
+    Ok(Pages {
+        ledger: Arc::clone(&site.ledger),
+        outbox: issuer.outbox.clone(),
+        record: record.clone(),
+        settings,
+        reply_key,
+        keys: Arc::clone(&issuer.keys),
+    })
 }
 
 /// The settings kept with a file.

@@ -300,7 +300,7 @@ impl Watch for Impatient<'_> {
         Timestamp(0)
     }
 
-    fn committed(&self, records: u64) {
+    fn committed(&self, records: u64, _chunks: u64) {
         Progress::add(&self.progress.records_done, records);
     }
 

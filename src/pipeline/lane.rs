@@ -150,11 +150,11 @@ impl Lane {
                 self.story.waits(1);
                 Ok(())
             }
-            Ok(Next::Report(no, issuer)) => {
+            Ok(Next::Report(no, issuer, scribe)) => {
                 let story = self.story.clone();
                 self.reports.spawn(async move {
                     let reporter = story.clone();
-                    match tokio::spawn(async move { reporter.report(no, &issuer).await }).await {
+                    match tokio::spawn(async move { reporter.report(no, &issuer, scribe).await }).await {
                         Ok(ended) => ended,
                         Err(_) => story.report_panicked(no).await,
                     }

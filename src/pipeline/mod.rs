@@ -25,6 +25,7 @@ mod queue;
 mod reply;
 mod reports;
 mod retention;
+mod scribe;
 mod site;
 mod source;
 mod story;

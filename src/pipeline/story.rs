@@ -119,7 +119,7 @@ impl Story {
             })?;
         }
         match arrival.record.state {
-            State::Registered | State::Reported => return Ok(Next::Report(arrival.record.no, arrival.issuer)),
+            State::Registered | State::Reported => return Ok(Next::Report(arrival.record.no, arrival.issuer, None)),
             State::Refused => return self.close_refused(&arrival).await,
             State::Done | State::Held => return Ok(Next::Closed),
             State::Claiming => return self.put_back(&arrival, false).await,

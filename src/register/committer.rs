@@ -1,5 +1,7 @@
 //! The committer: takes prepared chunks in file order, as many as are ready, and commits them together.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -26,50 +28,32 @@ pub(super) struct Committer<'a> {
 impl Committer<'_> {
     pub(super) async fn run(&mut self, lines: Lines) -> Result<Ended, RegisterError> {
         let Lines { prepared, reader } = lines;
-        let mut turns = Turns { lines: prepared, next: 0 };
+        let (to, mut groups) = mpsc::channel(1);
+        let waiting = Arc::new(AtomicBool::new(true));
+        // Dropped with the gathering, the lines end the workers and the reader.
+        let gathering =
+            tokio::spawn(gather_all(Turns { lines: prepared, next: 0 }, self.options, to, Arc::clone(&waiting)));
         loop {
-            let mut group = self.gather(&mut turns).await;
-            if group.is_empty() {
-                break;
-            }
+            waiting.store(true, Ordering::Relaxed);
+            let Some(mut group) = groups.recv().await else { break };
+            waiting.store(false, Ordering::Relaxed);
             let records = group.iter().map(|chunk| chunk.rows.len() as u64).sum();
             if !self.commit(&mut group).await? {
                 return Ok(Ended::Stopped);
             }
-            self.watching.committed(records);
+            let chunks = group.last().map_or(0, |chunk| chunk.index + 1);
+            self.watching.committed(records, chunks);
+            // Two allocations a record to be given back: beside the next commit, not before it.
+            tokio::task::spawn_blocking(move || drop(group));
         }
+        let whole = gathering.await.unwrap_or(false);
         match reader.await {
             // The reader has dealt out everything, so a line that ended before the file did lost a worker.
-            Ok(Ok(Reading::Whole)) if turns.all_ended().await => Ok(Ended::Whole),
+            Ok(Ok(Reading::Whole)) if whole => Ok(Ended::Whole),
             Ok(Ok(Reading::Stopped)) => Ok(Ended::Stopped),
             Ok(Err(error)) => Err(error),
             Ok(Ok(Reading::Whole)) | Err(_) => Err(RegisterError::WorkerLost),
         }
-    }
-
-    /// The next group: as many chunks as are ready, up to the largest group; fewer than are worth a commit only when the file
-    /// ends or the wait is over. Empty at the end.
-    async fn gather(&self, turns: &mut Turns) -> Vec<PreparedChunk> {
-        let mut group = Vec::new();
-        let mut records = 0;
-        let wait = tokio::time::sleep(self.options.group_wait);
-        tokio::pin!(wait);
-        while records < self.options.group_records_max {
-            let next = match turns.ready() {
-                Some(chunk) => Some(chunk),
-                None if records >= self.options.group_records_min => None,
-                None if group.is_empty() => turns.next().await,
-                None => tokio::select! {
-                    biased;
-                    next = turns.next() => next,
-                    () = &mut wait => None,
-                },
-            };
-            let Some(chunk) = next else { break };
-            records += chunk.rows.len();
-            group.push(chunk);
-        }
-        group
     }
 
     /// Commits, and tries again while the world is broken. `false`: told to stop before it healed.
@@ -106,6 +90,49 @@ impl Committer<'_> {
             .commit(Group { no: self.no, issuer: &self.issuer, at: self.watching.now(), chunks: group })
             .await
     }
+}
+
+/// Gathers groups, one ahead of the commit. Gives back whether all lines ended together, as they do at a file's end.
+async fn gather_all(
+    mut turns: Turns,
+    options: Options,
+    to: mpsc::Sender<Vec<PreparedChunk>>,
+    waiting: Arc<AtomicBool>,
+) -> bool {
+    // The room first: what is gathered beside a commit is all that may wait for it.
+    while let Ok(room) = to.reserve().await {
+        let group = gather(&mut turns, options, &waiting).await;
+        if group.is_empty() {
+            return turns.all_ended().await;
+        }
+        room.send(group);
+    }
+    false
+}
+
+/// The next group: as many chunks as are ready, up to the largest group. While a commit waits for it, fewer will do, and still fewer
+/// when the file ends or the wait is over. Empty at the end.
+async fn gather(turns: &mut Turns, options: Options, waiting: &AtomicBool) -> Vec<PreparedChunk> {
+    let mut group = Vec::new();
+    let mut records = 0;
+    let wait = tokio::time::sleep(options.group_wait);
+    tokio::pin!(wait);
+    while records < options.group_records_max {
+        let next = match turns.ready() {
+            Some(chunk) => Some(chunk),
+            None if records >= options.group_records_min && waiting.load(Ordering::Relaxed) => None,
+            None if group.is_empty() => turns.next().await,
+            None => tokio::select! {
+                biased;
+                next = turns.next() => next,
+                () = &mut wait => None,
+            },
+        };
+        let Some(chunk) = next else { break };
+        records += chunk.rows.len();
+        group.push(chunk);
+    }
+    group
 }
 
 /// The workers' channels, asked in turn.

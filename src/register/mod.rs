@@ -23,6 +23,8 @@ use crate::parse::{Layout, ParseError};
 use crate::services::Judge;
 use crate::vault::Nonces;
 
+pub use workers::behind;
+
 /// How much goes on at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -39,9 +41,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// Chunks that may lie prepared, or be in the commit, for a chunk size.
+    /// Chunks that may lie prepared, for a chunk size. As many as four times that are in the commit, and in the group after it.
     fn prepared_chunks(&self, chunk_records: usize) -> usize {
-        self.group_records_max.div_ceil(chunk_records.max(1)).max(1)
+        self.group_records_max.div_ceil(4 * chunk_records.max(1)).max(1)
     }
 }
 
@@ -104,8 +106,8 @@ impl Destination for Arc<dyn Ledger> {
 pub trait Watch: Send + Sync {
     /// The wall clock.
     fn now(&self) -> Timestamp;
-    /// Records of this file were committed.
-    fn committed(&self, records: u64);
+    /// More records of this file were committed; so many of its chunks are now.
+    fn committed(&self, records: u64, chunks: u64);
     /// The store failed; tried again after `pause`.
     fn trouble(&self, error: &LedgerError, pause: Duration);
 }
@@ -122,6 +124,9 @@ pub enum RegisterError {
     /// The second reading does not show what the first one proved.
     #[error(transparent)]
     Changed(#[from] ParseError),
+    /// The system gives no thread.
+    #[error("no thread for a worker: {0}")]
+    Thread(#[source] std::io::Error),
     /// A worker ended before its work did.
     #[error("a worker thread ended before its chunks did")]
     WorkerLost,
@@ -179,7 +184,7 @@ pub async fn register(
         unprepared: options.chunks_in_flight,
         prepared: options.prepared_chunks(chunk_records),
         stop: stop.clone(),
-    });
+    })?;
     let mut committer = committer::Committer { no, issuer, options, destination, watching, stop };
     committer.run(lines).await
 }

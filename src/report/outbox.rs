@@ -68,7 +68,7 @@ impl Outbox {
                 Ok(file) => {
                     let out = BufWriter::with_capacity(BUFFER_BYTES, Hashed::new(File::from(file)));
                     let place = Place { dir, temporary: Some(temporary) };
-                    return Ok(Draft { out, place, path, name: name.to_owned() });
+                    return Ok(Draft { out, behind: 0, place, path, name: name.to_owned() });
                 }
                 Err(Errno::EXIST) if number < TEMPORARIES_MAX => number += 1,
                 Err(error) => return Err(ReportError::io("create a temporary for", &path)(error)),
@@ -108,9 +108,14 @@ pub(super) fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
+/// Bytes after which what was written so far is sent on its way to the disk, so that the sync at the end waits for little.
+const AHEAD_BYTES: usize = 8 << 20;
+
 /// A file being written under a temporary name. Dropped before [`commit`](Self::commit), it leaves nothing.
 pub struct Draft {
     out: BufWriter<Hashed<File>>,
+    /// Bytes since the disk was last asked to begin.
+    behind: usize,
     place: Place,
     path: PathBuf,
     name: String,
@@ -120,7 +125,7 @@ impl Draft {
     /// Makes it durable, proves it by reading it back, and puts it in its place; what stood there before is replaced in
     /// one step.
     pub fn commit(self) -> Result<Written, ReportError> {
-        let Self { out, mut place, path, name } = self;
+        let Self { out, mut place, path, name, .. } = self;
         let Hashed { inner: file, sha } =
             out.into_inner().map_err(|error| ReportError::io("write", &path)(error.into_error()))?;
         file.sync_all().map_err(|source| match source.kind() {
@@ -154,7 +159,14 @@ impl Draft {
 
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes)
+        let taken = self.out.write(bytes)?;
+        self.behind += taken;
+        if self.behind >= AHEAD_BYTES {
+            self.behind = 0;
+            // A hint that begins to write dirty pages and lets go of clean ones. Whether they arrived is asked at the end.
+            let _ = fadvise(&self.out.get_ref().inner, 0, None, Advice::DontNeed);
+        }
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {

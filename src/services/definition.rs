@@ -16,6 +16,8 @@ pub struct Definition {
     pub sealed_parts: bool,
     /// What must be configured for it.
     pub needs: &'static [Need],
+    /// Whether a row says all there is to say once its chunk is committed, whatever comes after it in the file.
+    pub answers_ahead: bool,
     /// The files it answers with beside recon and errors.
     pub answers: fn(&Answering<'_>) -> Vec<AnswerFile>,
     /// JSON Schemas of what it answers in JSON: what the schema is of (`response`), and what it is.

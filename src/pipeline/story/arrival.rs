@@ -16,6 +16,7 @@ use super::super::grounds;
 use super::super::origin::Origin;
 use super::super::patience::{Trouble, blocking, patiently};
 use super::super::proof::{self, Proof, Rules};
+use super::super::scribe::Scribe;
 use super::super::site::{Feed, Issuer, Settings, Setup, Site};
 
 /// A file that is ours.
@@ -72,8 +73,8 @@ pub(in crate::pipeline) enum Next {
     Closed,
     /// It waits for the missing sequence.
     Wait(Box<Waiting>),
-    /// Its reports; the next file need not wait for them.
-    Report(FileNo, Arc<Issuer>),
+    /// Its reports, which may have been begun; the next file need not wait for them.
+    Report(FileNo, Arc<Issuer>, Option<Scribe>),
 }
 
 fn copy_path(site: &Site, no: FileNo) -> PathBuf {

@@ -88,7 +88,7 @@ impl Story {
                 return Ok(());
             }
             answer::write_ack(&self.site, &arrival.issuer, &first, arrival.setup.contact.as_deref(), false).await?;
-            match answer::write_reports(&self.site, &arrival.issuer, first.no, false).await {
+            match answer::write_reports(&self.site, &arrival.issuer, first.no, false, None).await {
                 // Retention was faster than the report.
                 Err(Trouble::Hold(_)) if self.results_purged(first.no).await? => Ok(()),
                 written => written,

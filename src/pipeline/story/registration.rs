@@ -18,6 +18,7 @@ use super::super::answer;
 use super::super::grounds::Accepted;
 use super::super::patience::{Trouble, chain, patiently};
 use super::super::reply;
+use super::super::scribe::Scribe;
 use super::super::site::{Issuer, Progress, Settings};
 use super::super::trail::{self, Use};
 use super::super::troubles::Waited;
@@ -46,7 +47,8 @@ impl Story {
         })?;
         let epoch = arrival.issuer.keys.epoch();
         patiently!(self.site, trail::key_used(site, record, Use::Vault(epoch)).await)?;
-        if self.register(arrival, &opened, &proven).await? == Ended::Stopped {
+        let (ended, scribe) = self.register(arrival, &opened, &proven).await?;
+        if ended == Ended::Stopped {
             return Err(Trouble::Stopped);
         }
         self.unmark(no);
@@ -67,10 +69,16 @@ impl Story {
         })?;
         faults::reach("registered", &record.name);
         telemetry::file_registered(no, &record.name, tally.records());
-        Ok(Next::Report(no, Arc::clone(&arrival.issuer)))
+        Ok(Next::Report(no, Arc::clone(&arrival.issuer), scribe))
     }
 
-    pub(super) async fn register(&self, arrival: &Arrival, opened: &Opened, proven: &Proven) -> Result<Ended, Trouble> {
+    /// Registers what is left of the file. Of a large one the answers are begun meanwhile.
+    async fn register(
+        &self,
+        arrival: &Arrival,
+        opened: &Opened,
+        proven: &Proven,
+    ) -> Result<(Ended, Option<Scribe>), Trouble> {
         let (site, record) = (&self.site, &arrival.record);
         let standing = patiently!(self.site, Ok(site.ledger.standing(record.no).await?))?;
         let settings = answer::settings(&standing.settings)?;
@@ -94,14 +102,11 @@ impl Story {
             nonces,
         };
         Progress::add(&site.progress.records_accepted, proven.records.saturating_sub(standing.tally.records()));
-        Ok(register::register(
-            job,
-            site.register,
-            &site.ledger,
-            &Watching { story: self, record, progress: &site.progress, failing: Mutex::default() },
-            &site.stop,
-        )
-        .await?)
+        let now = patiently!(self.site, Ok(site.ledger.file(record.no).await?))?;
+        let scribe = Scribe::begin(answer::pages(site, &arrival.issuer, &now, &standing)?);
+        let watching = Watching { story: self, record, progress: &site.progress, failing: Mutex::default(), scribe };
+        let ended = register::register(job, site.register, &site.ledger, &watching, &site.stop).await?;
+        Ok((ended, watching.scribe))
     }
 
     /// What its records are judged against: what was fixed when it was accepted.
@@ -167,9 +172,14 @@ impl Story {
     }
 
     /// Reports, then the summary, then done.
-    pub(in crate::pipeline) async fn report(&self, no: FileNo, issuer: &Issuer) -> Result<(), Fatal> {
+    pub(in crate::pipeline) async fn report(
+        &self,
+        no: FileNo,
+        issuer: &Issuer,
+        mut scribe: Option<Scribe>,
+    ) -> Result<(), Fatal> {
         let ended = async {
-            patiently!(self.site, answer::write_reports(&self.site, issuer, no, true).await)?;
+            patiently!(self.site, answer::write_reports(&self.site, issuer, no, true, scribe.take()).await)?;
             let record = patiently!(self.site, Ok(self.site.ledger.file(no).await?))?;
             let tally = patiently!(self.site, Ok(self.site.ledger.standing(no).await?.tally))?;
             // Here and not when they are registered, since an earlier process may have done that; and before the file is
@@ -209,6 +219,7 @@ struct Watching<'a> {
     record: &'a FileRecord,
     progress: &'a Progress,
     failing: Mutex<Option<Waited>>,
+    scribe: Option<Scribe>,
 }
 
 impl Watching<'_> {
@@ -222,10 +233,13 @@ impl register::Watch for Watching<'_> {
         self.story.site.clock.now()
     }
 
-    fn committed(&self, records: u64) {
+    fn committed(&self, records: u64, chunks: u64) {
         faults::reach("committed", &self.record.name);
         self.story.unmark(self.record.no);
         Progress::add(&self.progress.records_done, records);
+        if let Some(scribe) = &self.scribe {
+            scribe.committed(chunks);
+        }
         if let Some(failed) = self.failing().take() {
             telemetry::world_recovered(failed.part);
         }

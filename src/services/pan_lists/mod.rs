@@ -45,6 +45,7 @@ pub const DEFINITION: Definition = Definition {
     },
     sealed_parts: true,
     needs: &[],
+    answers_ahead: false,
     answers: response::answers,
     api: errors::API,
     answer_schemas: || vec![("response", response::schema())],
