@@ -21,6 +21,9 @@ use super::vault::{broken, fingerprint};
 /// Bytes of cache for each fingerprint that may be young: so many that the young index fills half of the cache.
 const CACHE_BYTES_EACH: u64 = 64;
 
+/// How many times what a group brought may move on in its commit.
+const STRETCH_TIMES: u64 = 4;
+
 /// How many fingerprints may be young.
 pub(super) const fn young_max(cache_bytes: u64) -> u64 {
     cache_bytes / CACHE_BYTES_EACH
@@ -138,8 +141,9 @@ pub(super) async fn forget(write: &mut Write<'_>, issuer: i64, pan_ids: &[(i64, 
     Ok(())
 }
 
-/// Moves a stretch of the young index into the old one when there are more than `max` young.
-pub(super) async fn age(write: &mut Write<'_>, max: u64) -> Result<(), LedgerError> {
+/// Moves a stretch of the young index into the old one when there are more than `max` young. A stretch is at most a few times what
+/// `records` brought: with a smaller cache than before there can be many too many.
+pub(super) async fn age(write: &mut Write<'_>, max: u64, records: u64) -> Result<(), LedgerError> {
     let rows = match write.young()?.rows {
         Some(rows) => rows,
         None => {
@@ -149,7 +153,7 @@ pub(super) async fn age(write: &mut Write<'_>, max: u64) -> Result<(), LedgerErr
             rows
         }
     };
-    let mut too_many = rows.saturating_sub(max);
+    let mut too_many = rows.saturating_sub(max).min(STRETCH_TIMES * records);
     // Twice at most: on to the last key, and once more from the first.
     while too_many > 0 {
         let (issuer, from) = write.young()?.cursor.clone();

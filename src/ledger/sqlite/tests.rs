@@ -205,6 +205,7 @@ async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
     ledger.close().await.unwrap();
     drop(ledger);
     let (mut ledger, _) = open(&options(directory.path())).await.unwrap();
+    // Fewer may be young now: they move a few at a time.
     ledger.young_max = 3;
     assert!(suite::commit(&ledger, out, &mut [suite::chunk(out, 0, &[Ok(1)])]).await.is_err());
     let (_, codes) = register(&ledger, "D.csv", 4, &order[..140]).await;
