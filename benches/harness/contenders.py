@@ -11,7 +11,10 @@ from .site import Site, drop, stem
 
 BENCHES = Path(__file__).resolve().parent.parent
 MIGRATION = BENCHES.parent / "src/ledger/migrations/sqlite/0001_main_job.sql"
-TABLES = ("issuer", "vault_card", "payment_card")
+# What a record of payment-cards is written to, and in which order.
+HOT = ("fingerprint_young", "fingerprint_old", "vault_card", "payment_card")
+# What somebody would make who writes a script: the first migration's.
+PLAIN = ("issuer", "vault_card", "payment_card")
 # As src/ledger/sqlite/opening.rs sets them.
 PAGE_BYTES, CHECKPOINT_PAGES, CACHE_DEFAULT = 8192, 10000, "64MiB"
 LETTERS = string.ascii_letters + string.digits + "-_"
@@ -24,14 +27,14 @@ def kib(size: str) -> int:
     raise SystemExit(f"{size}: expected is a size such as 64MiB")
 
 
-def schema(tables=TABLES) -> str:
-    """The tables and indexes that hold payment cards, as the migration makes them."""
+def plain_schema() -> str:
+    """Tables and indexes for payment cards as somebody makes them who looks for nothing cleverer: those of the first migration."""
     statements = []
     text = "\n".join(line.split("--")[0].rstrip() for line in MIGRATION.read_text().splitlines())
     for code in map(str.strip, text.split(";")):
         words = code.replace("(", " ").split()
         of = words[words.index("ON") + 1] if "INDEX" in words else words[2] if words[:2] == ["CREATE", "TABLE"] else ""
-        if of in tables:
+        if of in PLAIN:
             statements.append(code + ";")
     return "\n".join(statements) + "\n"
 
@@ -40,7 +43,16 @@ def pragmas(cache: str) -> str:
     return (
         f"PRAGMA page_size = {PAGE_BYTES};\nPRAGMA journal_mode = WAL;\nPRAGMA synchronous = FULL;\n"
         f"PRAGMA cache_size = -{kib(cache)};\nPRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};\n"
+        "PRAGMA foreign_keys = ON;\nPRAGMA secure_delete = ON;\nPRAGMA temp_store = MEMORY;\n"
     )
+
+
+def text(cell, key: int | None) -> str:
+    """A cell for `.import`. Of an identifier that serves as key the first ten bytes grow, and so do ten digits here."""
+    if not isinstance(cell, bytes):
+        return str(cell)
+    letters = "".join(LETTERS[byte & 63] for byte in cell)
+    return letters if key is None else f"{key:010}{letters[10:]}"
 
 
 class Nightdrop:
@@ -65,10 +77,10 @@ class Nightdrop:
 class Import:
     """`sqlite3 .import` of the rows that nightdrop stored, prepared as CSV beforehand.
 
-    `.import` can bring text only, so that the columns that hold bytes are text here, of exactly as many characters: staging
-    and converting would cost it time, and hexadecimal would double its keys. The names of tables and indexes, the other columns,
-    the order of rows (the file's) and of keys are nightdrop's. Foreign keys are off, as the shell has them. A table is one
-    transaction, as `.import` does by itself. It opens, checks, encrypts and reports nothing.
+    Tables, indexes, pragmas and the order of keys are nightdrop's, the order of rows is the file's. `.import` can bring text only, so
+    that the columns that hold bytes are text here, of exactly as many characters: staging and converting would cost it time, and
+    hexadecimal would double its keys. A table is one transaction, as `.import` does by itself. It opens, checks, encrypts and reports
+    nothing, and keeps no rows of chunks.
     """
 
     name, checked = "import", False
@@ -79,42 +91,33 @@ class Import:
         self.prepare()
 
     def prepare(self):
-        if (self.rows / "payment_card.csv").exists():
+        if (self.rows / "schema.sql").exists():
             return
         Nightdrop(self.site, self.sealed, None).run()
         shutil.rmtree(self.rows, ignore_errors=True)
         self.rows.mkdir()
         store = sqlite3.connect(self.site.base / "runs/nightdrop/store/nightdrop.db")
-
-        def text(blob: bytes) -> str:
-            return "".join(LETTERS[byte & 63] for byte in blob)
-
-        with open(self.rows / "vault_card.csv", "w", encoding="ascii") as out:
-            for row in store.execute(
-                "SELECT pan_id, issuer, fingerprint, sealed, epoch, digits, bin6, last4, references_held "
-                "FROM vault_card ORDER BY pan_id"
-            ):
-                cells = [text(cell) if isinstance(cell, bytes) else str(cell) for cell in row]
-                out.write(",".join(cells) + "\n")
-        part = self.rows / "payment_card.part"
-        with open(part, "w", encoding="ascii") as out:
-            for n, (pan_id, card_id, file) in enumerate(
-                store.execute("SELECT pan_id, payment_card_id, file FROM payment_card ORDER BY pan_id")
-            ):
-                # Ten digits that grow, as the first ten bytes of the identifier do, then what of it is random.
-                out.write(f"{pan_id},{n:010}{text(card_id[10:])},{file}\n")
+        for table in HOT:
+            key = "payment_card_id" if table == "payment_card" else None
+            names = [row[1] for row in store.execute(f"PRAGMA table_info({table})")]
+            with open(self.rows / f"{table}.csv", "w", encoding="ascii") as out:
+                for n, row in enumerate(store.execute(f"SELECT * FROM {table} ORDER BY pan_id")):
+                    cells = (text(cell, n if name == key else None) for name, cell in zip(names, row, strict=True))
+                    out.write(",".join(cells) + "\n")
+        made = store.execute(
+            f"SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND tbl_name IN ({','.join('?' * len(HOT))}) ORDER BY type DESC", HOT
+        )
+        schema = "".join(f"{sql};\n" for (sql,) in made)
         store.close()
-        part.rename(self.rows / "payment_card.csv")
+        (self.rows / "schema.part").write_text(schema)
+        (self.rows / "schema.part").rename(self.rows / "schema.sql")
 
     def run(self) -> tuple[measure.Taken, None]:
         home = self.site.fresh(self.name)
         script = home / "import.sql"
-        script.write_text(
-            pragmas(self.cache)
-            + schema().replace("BLOB", "TEXT")
-            + "INSERT INTO issuer VALUES (1, 'ACME');\n.mode csv\n"
-            + f".import {self.rows}/vault_card.csv vault_card\n.import {self.rows}/payment_card.csv payment_card\n"
-        )
+        imports = [f".import {self.rows}/{table}.csv {table}" for table in HOT]
+        schema = (self.rows / "schema.sql").read_text().replace("BLOB", "TEXT")
+        script.write_text("\n".join([pragmas(self.cache) + schema + ".mode csv", *imports, ""]))
         os.sync()
         with open(script, "rb") as stdin:
             argv = ["sqlite3", "-batch", "-bail", home / "store/import.db"]
@@ -123,10 +126,10 @@ class Import:
         return taken, None
 
     def complain_unless_whole(self, path: Path):
-        with open(self.rows / "vault_card.csv", "rb") as rows:
-            expected = sum(1 for _ in rows)
         store = sqlite3.connect(path)
-        for table in ("vault_card", "payment_card"):
+        for table in HOT:
+            with open(self.rows / f"{table}.csv", "rb") as rows:
+                expected = sum(1 for _ in rows)
             (found,) = store.execute(f"SELECT count(*) FROM {table}").fetchone()
             if found != expected:
                 raise measure.Failed(f".import left {found} rows of {expected} in {table}")
@@ -146,7 +149,7 @@ class Peer:
         home = self.site.fresh(self.name)
         outbound = home / "outbound"
         outbound.mkdir()
-        (home / "schema.sql").write_text(pragmas(self.cache) + schema())
+        (home / "schema.sql").write_text(pragmas(self.cache) + plain_schema())
         base = self.site.base
         argv = [
             *self.argv,

@@ -194,7 +194,7 @@ def grown(site: Site, records: int) -> dict:
         place = kept / f"{held}x{records}"
         if not place.exists():
             sealed = site.sealed("payment-cards", records, seed=disjoint_seed(records * (held - 1)))
-            onto(site, sealed, store, "512MiB", records)
+            onto(site, sealed, store, None, records)
             part = kept / "part"
             shutil.rmtree(part, ignore_errors=True)
             (site.base / "runs/growth/store").rename(part)
