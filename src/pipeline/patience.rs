@@ -116,8 +116,6 @@ impl From<RegisterError> for Trouble {
         match error {
             RegisterError::Ledger(error) => error.into(),
             RegisterError::WorkerLost => Self::Panicked,
-            // A process that gets no threads does nothing well; a new one goes on where it was.
-            RegisterError::Thread(_) => Self::Fatal(chain(&error)),
             RegisterError::Source(_) | RegisterError::Changed(_) => Self::Hold(chain(&error)),
         }
     }

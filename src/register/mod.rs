@@ -23,8 +23,6 @@ use crate::parse::{Layout, ParseError};
 use crate::services::Judge;
 use crate::vault::Nonces;
 
-pub use workers::behind;
-
 /// How much goes on at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -124,9 +122,6 @@ pub enum RegisterError {
     /// The second reading does not show what the first one proved.
     #[error(transparent)]
     Changed(#[from] ParseError),
-    /// The system gives no thread.
-    #[error("no thread for a worker: {0}")]
-    Thread(#[source] std::io::Error),
     /// A worker ended before its work did.
     #[error("a worker thread ended before its chunks did")]
     WorkerLost,
@@ -184,7 +179,7 @@ pub async fn register(
         unprepared: options.chunks_in_flight,
         prepared: options.prepared_chunks(chunk_records),
         stop: stop.clone(),
-    })?;
+    });
     let mut committer = committer::Committer { no, issuer, options, destination, watching, stop };
     committer.run(lines).await
 }

@@ -39,7 +39,7 @@ pub(super) enum Reading {
     Stopped,
 }
 
-pub(super) fn start(start: Start) -> Result<Lines, RegisterError> {
+pub(super) fn start(start: Start) -> Lines {
     let Start { read, layout, chunk_records, first_chunk, judge, mut nonces, unprepared, prepared, stop } = start;
     // No more workers than chunks in flight: each holds one in its hand.
     nonces.truncate(unprepared.max(1));
@@ -50,24 +50,18 @@ pub(super) fn start(start: Start) -> Result<Lines, RegisterError> {
         let (raw_to, raw_from) = sync_channel::<RawChunk>((unprepared / workers).saturating_sub(1));
         let (to, from) = mpsc::channel((prepared / workers).max(1));
         let judge = Arc::clone(&judge);
-        behind("judge", move || work(&raw_from, &to, &judge, nonces)).map_err(RegisterError::Thread)?;
+        tokio::task::spawn_blocking(move || work(&raw_from, &to, &judge, nonces));
         to_workers.push(raw_to);
         from_workers.push(from);
     }
     let unseal = judge.unseal.clone();
     let (ended, reader) = oneshot::channel();
-    behind("cut", move || {
+    tokio::task::spawn_blocking(move || {
         let cutter = Cutter::new(&layout, chunk_records, first_chunk, unseal);
         // A committer that is gone needs no answer.
         let _ = ended.send(cut(read, cutter, &to_workers, first_chunk, &stop));
-    })
-    .map_err(RegisterError::Thread)?;
-    Ok(Lines { prepared: from_workers, reader })
-}
-
-/// Runs on a thread of its own, by which it is known where the time goes.
-pub fn behind(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    std::thread::Builder::new().name(name.into()).spawn(run).map(drop)
+    });
+    Lines { prepared: from_workers, reader }
 }
 
 /// Cuts chunks and deals them out in turn, until the end, the stop, or the workers' end.

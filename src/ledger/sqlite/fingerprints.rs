@@ -40,8 +40,9 @@ pub(super) struct Young {
     cursor: (i64, Vec<u8>),
 }
 
-/// Notes fingerprints that the issuer's vault does not hold, each with the number of its card; those it holds are left as they are. Gives back which are not new, by their
-/// place. Sorted, the pages are visited once, from left to right; of two alike the first is the new one.
+/// Notes fingerprints that the issuer's vault does not hold, each with the number of its card; those it holds are left as they are.
+/// Gives back which are not new, by their place. Sorted, the pages are visited once, from left to right; of two alike the first is
+/// the new one.
 pub(super) async fn note(
     write: &mut Write<'_>,
     issuer: i64,
@@ -154,8 +155,11 @@ pub(super) async fn age(write: &mut Write<'_>, max: u64, records: u64) -> Result
         }
     };
     let mut too_many = rows.saturating_sub(max).min(STRETCH_TIMES * records);
-    // Twice at most: on to the last key, and once more from the first.
-    while too_many > 0 {
+    // On to the last key, and once more from the first.
+    for _ in 0..2 {
+        if too_many == 0 {
+            break;
+        }
         let (issuer, from) = write.young()?.cursor.clone();
         let last = sqlx::query(
             "SELECT issuer, fingerprint FROM fingerprint_young WHERE (issuer, fingerprint) > (?, ?) \

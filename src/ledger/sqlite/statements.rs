@@ -34,7 +34,8 @@ impl Values {
     }
 }
 
-/// Inserts of items, as many in each as [`ROWS_AN_INSERT`]; at most eight columns, since a statement has 32 766 marks at most. `sql` writes a statement for so many rows; `row` adds the values of one.
+/// Inserts of items, as many in each as [`ROWS_AN_INSERT`]; at most eight columns, since a statement has 32 766 marks at most.
+/// `sql` writes a statement for so many rows; `row` adds the values of one.
 pub(super) fn in_parts<'i, I>(
     items: &'i [I],
     columns: usize,
