@@ -11,14 +11,14 @@ pub fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// A digest read back; `None` for anything but 64 lower-case digits.
-pub fn unhex(text: &str) -> Option<[u8; 32]> {
+/// So many bytes read back; `None` for anything but two lower-case digits for each.
+pub fn unhex<const BYTES: usize>(text: &str) -> Option<[u8; BYTES]> {
     let digit = |byte: u8| match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
         _ => None,
     };
-    let mut bytes = [0; 32];
+    let mut bytes = [0; BYTES];
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     if pairs.len() != bytes.len() || !rest.is_empty() {
         return None;
@@ -45,7 +45,7 @@ mod tests {
         assert_eq!(unhex(&hex(&bytes)), Some(bytes));
         let text = "0".repeat(64);
         for wrong in ["", &text[1..], &format!("{text}0"), &text.replacen('0', "A", 1), &text.replacen('0', "g", 1)] {
-            assert_eq!(unhex(wrong), None, "{wrong}");
+            assert_eq!(unhex::<32>(wrong), None, "{wrong}");
         }
     }
 }

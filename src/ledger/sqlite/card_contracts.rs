@@ -1,6 +1,6 @@
 //! The SQL of card-contracts.
 
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::ledger::LedgerError;
 use crate::model::FileNo;
@@ -8,6 +8,7 @@ use crate::services::card_contracts::{Ask, Change, Contract, Difference, Registe
 use crate::services::{Expiry, Place, PreparedChunk, asks, settle_all};
 
 use super::Write;
+use super::fingerprints::Reader;
 use super::reports::Moved;
 pub(super) use super::services::{nothing_to_prepare as prepare, rows_are_complete as complete};
 use super::statements::{ROWS_A_STATEMENT, marks, values};
@@ -19,7 +20,7 @@ pub(super) async fn apply(
     issuer: i64,
     chunks: &mut [PreparedChunk],
 ) -> Result<Moved, LedgerError> {
-    let register = read(write.on()?, no, issuer, chunks).await?;
+    let register = read(&mut write.reader().await?, no, issuer, chunks).await?;
     let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
     let (changes, difference) = fold(&register, asks.iter().copied());
     let ids: Vec<Box<str>> = asks.iter().map(|Ask(new)| new.id.clone()).collect();
@@ -32,7 +33,7 @@ pub(super) async fn apply(
 
 /// Reads what the chunks ask for.
 pub(super) async fn read(
-    reader: &mut SqliteConnection,
+    reader: &mut Reader<'_>,
     _no: FileNo,
     issuer: i64,
     chunks: &[PreparedChunk],
@@ -51,7 +52,7 @@ pub(super) async fn read(
         for id in part {
             select = select.bind(*id);
         }
-        for row in select.fetch_all(&mut *reader).await? {
+        for row in select.fetch_all(&mut *reader.on).await? {
             let contract = Contract {
                 row: row.try_get(1)?,
                 fingerprint: fingerprint(row.try_get(2)?)?,

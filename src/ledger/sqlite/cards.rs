@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::ledger::LedgerError;
 use crate::model::{FileNo, Masked};
@@ -10,6 +10,7 @@ use crate::services::cards::{Ask, Card, Change, Difference, Register, Registrati
 use crate::services::{Held, Place, PreparedChunk, asks, settle_all};
 
 use super::Write;
+use super::fingerprints::Reader;
 use super::reports::Moved;
 pub(super) use super::services::{nothing_to_prepare as prepare, rows_are_complete as complete};
 use super::statements::{ROWS_A_STATEMENT, marks, values};
@@ -21,7 +22,7 @@ pub(super) async fn apply(
     issuer: i64,
     chunks: &mut [PreparedChunk],
 ) -> Result<Moved, LedgerError> {
-    let register = read(write.on()?, no, issuer, chunks).await?;
+    let register = read(&mut write.reader().await?, no, issuer, chunks).await?;
     let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
     let (changes, difference) = fold(&register, asks.iter().copied());
     write_difference(write, issuer, &difference).await?;
@@ -38,7 +39,7 @@ const CARD: &str = "SELECT vault_card.fingerprint, vault_card.pan_id, digits, bi
 
 /// Reads what the chunks ask for.
 pub(super) async fn read(
-    reader: &mut SqliteConnection,
+    reader: &mut Reader<'_>,
     _no: FileNo,
     issuer: i64,
     chunks: &[PreparedChunk],
@@ -56,7 +57,7 @@ pub(super) async fn read(
         for key in part {
             select = select.bind(key.to_vec());
         }
-        for row in select.fetch_all(&mut *reader).await? {
+        for row in select.fetch_all(&mut *reader.on).await? {
             register.retired.insert(fingerprint(row.try_get(0)?)?);
         }
     }
@@ -68,7 +69,7 @@ pub(super) async fn read(
         for pan_id in part {
             select = select.bind(*pan_id);
         }
-        select.fetch_all(&mut *reader).await?.iter().try_for_each(|row| take_card(&mut register, row))?;
+        select.fetch_all(&mut *reader.on).await?.iter().try_for_each(|row| take_card(&mut register, row))?;
     }
     let ids = asks.iter().map(|ask| match ask {
         Ask::Register(new) => &*new.card.id,
@@ -80,7 +81,7 @@ pub(super) async fn read(
         for id in part {
             select = select.bind(*id);
         }
-        select.fetch_all(&mut *reader).await?.iter().try_for_each(|row| take_card(&mut register, row))?;
+        select.fetch_all(&mut *reader.on).await?.iter().try_for_each(|row| take_card(&mut register, row))?;
     }
 
     for part in sorted(news().map(|new| &*new.card.consumer)).chunks(ROWS_A_STATEMENT) {
@@ -90,7 +91,7 @@ pub(super) async fn read(
         for id in part {
             select = select.bind(*id);
         }
-        for row in select.fetch_all(&mut *reader).await? {
+        for row in select.fetch_all(&mut *reader.on).await? {
             register.consumers.insert(row.try_get::<&str, _>(0)?.into(), row.try_get(1)?);
         }
     }

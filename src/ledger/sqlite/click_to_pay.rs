@@ -19,6 +19,7 @@ use crate::services::{Ask as _, Expiry, PanChanges, Place, PreparedChunk, asks, 
 use crate::vault::{SEALED_BYTES, SealedPan};
 
 use super::Write;
+use super::fingerprints::Reader;
 use super::reports::Moved;
 pub(super) use super::services::rows_are_complete as complete;
 use super::statements::{ROWS_A_STATEMENT, marks, values};
@@ -30,7 +31,7 @@ pub(super) async fn apply(
     issuer: i64,
     chunks: &mut [PreparedChunk],
 ) -> Result<Moved, LedgerError> {
-    let register = read(write.on()?, no, issuer, chunks).await?;
+    let register = read(&mut write.reader().await?, no, issuer, chunks).await?;
     let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
     let (changes, difference) = fold(&register, asks.iter().copied());
     write_difference(write, issuer, &difference).await?;
@@ -162,7 +163,7 @@ async fn contracts(
 
 /// Reads what the chunks ask for.
 pub(super) async fn read(
-    reader: &mut SqliteConnection,
+    reader: &mut Reader<'_>,
     _no: FileNo,
     issuer: i64,
     chunks: &[PreparedChunk],
@@ -178,7 +179,7 @@ pub(super) async fn read(
         for key in part {
             select = select.bind(key.to_vec());
         }
-        for row in select.fetch_all(&mut *reader).await? {
+        for row in select.fetch_all(&mut *reader.on).await? {
             let key = <ConsumerKey>::try_from(row.try_get::<&[u8], _>(0)?).map_err(|_| broken("a consumer's key"))?;
             let consumer = Consumer { row: row.try_get(1)?, id: id(row.try_get(2)?)?, added_at: row.try_get(3)? };
             register.consumers.insert(key, consumer);
@@ -198,7 +199,7 @@ pub(super) async fn read(
         for (consumer, pan_id) in part {
             select = select.bind(*consumer).bind(*pan_id);
         }
-        for row in select.fetch_all(&mut *reader).await? {
+        for row in select.fetch_all(&mut *reader.on).await? {
             let enrolment = Enrolment { id: id(row.try_get(2)?)?, created_at: row.try_get(3)? };
             register.enrolments.insert((row.try_get(0)?, row.try_get(1)?), enrolment);
         }

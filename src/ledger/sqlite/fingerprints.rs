@@ -1,206 +1,237 @@
 //! The index of fingerprints, in two levels.
 //!
-//! Fingerprints are as good as drawn, so an index of them is visited at random: once it is larger than the cache, each new one
-//! costs a page read and a page written. New ones therefore go into a young index that the cache holds. When that has as many as
-//! it may, stretches of it move into the old one, in order of their keys and one after the other all around, so that a page of the
-//! old one is written once for all that came to it in the meantime. A fingerprint is in one of the two; both are changed in the
-//! transaction that changes its card.
+//! Fingerprints are as good as drawn, so an index of them is visited at random: each group of new ones changes most of its pages, and
+//! once it is larger than the cache, each new one costs a page read and a page written. New ones are therefore held in memory. That
+//! they are there is told by the cards themselves: a commit writes down the range of the cards that it brought, and a process that
+//! starts reads those cards' fingerprints (the view `fingerprint_young`). When there are as many as there may be, they move into the
+//! old index, a stretch with each commit, in order of their keys, so that a page of it is written once for all that came to it in the
+//! meantime. A fingerprint is in one of the two.
 
 use std::collections::HashMap;
 
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::ledger::LedgerError;
+use crate::model::unhex;
 use crate::vault::Fingerprint;
 
-use super::Write;
-use super::files::stored;
-use super::statements::{ROWS_AN_INSERT, execute_all, in_parts, marks, rows_of, values};
+use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of};
 use super::vault::{broken, fingerprint};
+use super::young::{Card, Young};
+use super::{Write, vault};
 
-/// Bytes of cache for each fingerprint that may be young: so many that the young index fills half of the cache.
+/// Bytes of cache for each fingerprint that may be young.
 const CACHE_BYTES_EACH: u64 = 64;
 
-/// How many times what a group brought may move on in its commit.
-const STRETCH_TIMES: u64 = 4;
-
-/// How many fingerprints may be young.
-pub(super) const fn young_max(cache_bytes: u64) -> u64 {
-    cache_bytes / CACHE_BYTES_EACH
+/// A table of a power of two has room for seven eighths of that, and is not made larger before.
+const fn full_table(entries: u64) -> u64 {
+    entries / 8 * 7
 }
 
-/// What is known of the young index beside the database. It goes with the connection whenever a transaction fails.
-#[derive(Debug, Default)]
-pub(super) struct Young {
-    /// How many there are, once they were counted.
-    rows: Option<u64>,
-    /// Whether there are no others, once that was looked at.
-    none_is_old: Option<bool>,
-    /// The key that the last stretch ended with.
-    cursor: (i64, Vec<u8>),
+/// More would take a process that starts too long to read.
+const YOUNG_MAX: u64 = full_table(1 << 21);
+
+/// How many move for each that comes: more than one, so that a generation has moved before the next is full.
+const STRETCH_TIMES: usize = 2;
+
+/// In how many stretches a generation moves at most: each looks at all that are left.
+const STRETCHES: usize = 64;
+
+/// Ranges that are read at once.
+const RANGES: i64 = 8;
+
+/// How many fingerprints a generation may have.
+pub(super) fn young_max(cache_bytes: u64) -> usize {
+    usize::try_from(full_table(cache_bytes / CACHE_BYTES_EACH).min(YOUNG_MAX)).unwrap_or(0)
+}
+
+/// The register to be read, with the fingerprints that it has in no index.
+pub(super) struct Reader<'a> {
+    pub(super) on: &'a mut SqliteConnection,
+    pub(super) young: &'a Young,
+}
+
+/// Reads which fingerprints are young.
+pub(super) async fn load(on: &mut SqliteConnection) -> Result<Young, LedgerError> {
+    let state = sqlx::query(
+        "SELECT generation + 1, NOT EXISTS (SELECT 1 FROM fingerprint_old), fingerprint FROM fingerprint_ageing",
+    );
+    let state = state.fetch_one(&mut *on).await?;
+    let mut young = Young::new(state.try_get(0)?, state.try_get(1)?);
+    let mut after = 0;
+    loop {
+        // A row a range: each row takes its way between threads.
+        let ranges = sqlx::query(
+            "SELECT range, generation, issuer, lower(group_concat(hex(fingerprint) || ':' || pan_id)) FROM fingerprint_young \
+             WHERE range > ?1 AND range <= ?1 + ?2 GROUP BY range",
+        );
+        let ranges = ranges.bind(after).bind(RANGES).fetch_all(&mut *on).await?;
+        for range in &ranges {
+            let (generation, issuer) = (range.try_get(1)?, range.try_get(2)?);
+            for card in range.try_get::<&str, _>(3)?.split(',') {
+                let card = card.split_once(':').and_then(|(key, pan_id)| {
+                    Some(Card { issuer, fingerprint: unhex(key)?, pan_id: pan_id.parse().ok()? })
+                });
+                young.restore(generation, card.ok_or_else(|| broken("a young fingerprint"))?);
+            }
+        }
+        after += RANGES;
+        let last = sqlx::query("SELECT coalesce(max(no), 0) FROM fingerprint_range").fetch_one(&mut *on).await?;
+        if after >= last.try_get(0)? {
+            break;
+        }
+    }
+    young.restored(state.try_get(2)?);
+    Ok(young)
 }
 
 /// Notes fingerprints that the issuer's vault does not hold, each with the number of its card; those it holds are left as they are.
-/// Gives back which are not new, by their place. Sorted, the pages are visited once, from left to right; of two alike the first is
-/// the new one.
+/// Gives back which are not new, by their place. To be sorted, so that the index is walked from left to right; of two alike the
+/// first is the new one.
 pub(super) async fn note(
     write: &mut Write<'_>,
     issuer: i64,
     pans: &[(Fingerprint, i64)],
 ) -> Result<Vec<usize>, LedgerError> {
-    // OR ROLLBACK, since a statement that could be undone alone keeps a copy of every page that it changes; a transaction that
-    // failed is thrown away in any case.
-    let insert = "INSERT OR ROLLBACK INTO fingerprint_young (issuer, fingerprint, pan_id)";
-    let row = format!("{issuer},?,?");
-    let none_is_old = none_is_old(write).await?;
-    let sql = |rows| {
-        let source = if none_is_old {
-            format!("VALUES {}", rows_of(rows, &row))
-        } else {
-            format!(
-                "SELECT {issuer}, column1, column2 FROM (VALUES {}) \
-                 WHERE NOT EXISTS (SELECT 1 FROM fingerprint_old WHERE issuer = {issuer} AND fingerprint = column1)",
-                values(rows, 2)
-            )
-        };
-        format!("{insert} {source} ON CONFLICT (issuer, fingerprint) DO NOTHING")
-    };
-    let statements = in_parts(pans, 2, sql, |values, (fingerprint, pan_id)| {
-        values.add(&fingerprint[..])?;
-        values.add(*pan_id)
-    });
-    let noted = execute_all(write.on()?, statements).await?;
+    let (on, young) = write.with_young().await?;
     let mut known = Vec::new();
-    for ((part, noted), from) in pans.chunks(ROWS_AN_INSERT).zip(&noted).zip((0..).step_by(ROWS_AN_INSERT)) {
-        if *noted < part.len() as u64 {
-            let holders = holders(write.on()?, issuer, part.iter().map(|(fingerprint, _)| *fingerprint)).await?;
-            let lost = part.iter().zip(from..).filter(|((key, pan_id), _)| holders.get(key) != Some(pan_id));
-            known.extend(lost.map(|(_, place)| place));
+    let mut noted = Vec::with_capacity(if young.none_is_old { 0 } else { pans.len() });
+    for (place, (fingerprint, pan_id)) in pans.iter().enumerate() {
+        if !young.note(Card { issuer, fingerprint: *fingerprint, pan_id: *pan_id }) {
+            known.push(place);
+        } else if !young.none_is_old {
+            noted.push((*fingerprint, place));
         }
     }
-    write.young()?.changed(noted.iter().sum(), 0);
+    let keys: Vec<Fingerprint> = noted.iter().map(|(fingerprint, _)| *fingerprint).collect();
+    let old = holders_in_old(on, issuer, &keys).await?;
+    if !old.is_empty() {
+        for (fingerprint, place) in noted {
+            if old.contains_key(&fingerprint) {
+                young.take_out(issuer, &fingerprint);
+                known.push(place);
+            }
+        }
+        known.sort_unstable();
+    }
     Ok(known)
 }
 
-/// Whether the old index is empty, as it is as long as the register is small.
-async fn none_is_old(write: &mut Write<'_>) -> Result<bool, LedgerError> {
-    if let Some(none) = write.young()?.none_is_old {
-        return Ok(none);
-    }
-    let first = sqlx::query("SELECT 1 FROM fingerprint_old LIMIT 1").fetch_optional(write.on()?).await?;
-    write.young()?.none_is_old = Some(first.is_none());
-    Ok(first.is_none())
-}
-
-/// The beginning of a query for as many fingerprints as are bound first: `found (fingerprint, pan_id)`.
-pub(super) fn found_by(issuer: i64, keys: usize) -> String {
-    let among = |index| {
-        format!(
-            "SELECT wanted.fingerprint, pan_id FROM wanted CROSS JOIN {index} AS held \
-             ON held.issuer = {issuer} AND held.fingerprint = wanted.fingerprint"
-        )
-    };
-    format!(
-        "WITH wanted (fingerprint) AS (VALUES {}), found (fingerprint, pan_id) AS ({} UNION ALL {})",
-        values(keys, 1),
-        among("fingerprint_young"),
-        among("fingerprint_old")
-    )
-}
-
-/// Whose these fingerprints are.
-async fn holders(
-    reader: &mut SqliteConnection,
+/// Whose these fingerprints are, of those that the issuer's vault holds.
+pub(super) async fn holders(
+    reader: &mut Reader<'_>,
     issuer: i64,
-    keys: impl ExactSizeIterator<Item = Fingerprint>,
+    keys: &[Fingerprint],
 ) -> Result<HashMap<Fingerprint, i64>, LedgerError> {
-    let sql = format!("{} SELECT fingerprint, pan_id FROM found", found_by(issuer, keys.len()));
-    let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    let mut found = HashMap::new();
+    let mut left = Vec::new();
     for key in keys {
-        select = select.bind(key.to_vec());
+        match reader.young.holder(issuer, key) {
+            Some(pan_id) => _ = found.insert(*key, pan_id),
+            None if reader.young.none_is_old => {}
+            None => left.push(*key),
+        }
     }
-    let rows = select.fetch_all(reader).await?;
-    rows.iter().map(|row| Ok((fingerprint(row.try_get(0)?)?, row.try_get(1)?))).collect()
+    found.extend(holders_in_old(reader.on, issuer, &left).await?);
+    Ok(found)
+}
+
+async fn holders_in_old(
+    on: &mut SqliteConnection,
+    issuer: i64,
+    keys: &[Fingerprint],
+) -> Result<HashMap<Fingerprint, i64>, LedgerError> {
+    let mut found = HashMap::new();
+    for part in keys.chunks(ROWS_A_STATEMENT) {
+        let sql = format!(
+            "SELECT fingerprint, pan_id FROM fingerprint_old WHERE issuer = {issuer} AND fingerprint IN ({})",
+            marks(part.len())
+        );
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
+        for key in part {
+            select = select.bind(key.to_vec());
+        }
+        for row in select.fetch_all(&mut *on).await? {
+            found.insert(fingerprint(row.try_get(0)?)?, row.try_get(1)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Forgets the fingerprints of cards that nothing refers to any more, among these. Their cards must still be there.
 pub(super) async fn forget(write: &mut Write<'_>, issuer: i64, pan_ids: &[(i64, i64)]) -> Result<(), LedgerError> {
-    let mut forgotten = [0; 2];
-    for (forgotten, index) in forgotten.iter_mut().zip(["fingerprint_young", "fingerprint_old"]) {
-        let sql = format!(
-            "DELETE FROM {index} WHERE issuer = {issuer} AND fingerprint IN \
-             (SELECT fingerprint FROM vault_card WHERE references_held = 0 AND pan_id IN ({}))",
-            marks(pan_ids.len())
-        );
-        let mut delete = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        for (_, pan_id) in pan_ids {
-            delete = delete.bind(*pan_id);
-        }
-        *forgotten = delete.execute(write.on()?).await?.rows_affected();
+    let (on, young) = write.with_young().await?;
+    let sql = format!(
+        "SELECT fingerprint FROM vault_card WHERE references_held = 0 AND pan_id IN ({})",
+        marks(pan_ids.len())
+    );
+    let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+    for (_, pan_id) in pan_ids {
+        select = select.bind(*pan_id);
     }
-    write.young()?.changed(0, forgotten[0]);
-    Ok(())
-}
-
-/// Moves a stretch of the young index into the old one when there are more than `max` young. A stretch is at most a few times what
-/// `records` brought: with a smaller cache than before there can be many too many.
-pub(super) async fn age(write: &mut Write<'_>, max: u64, records: u64) -> Result<(), LedgerError> {
-    let rows = match write.young()?.rows {
-        Some(rows) => rows,
-        None => {
-            let counted = sqlx::query("SELECT count(*) FROM fingerprint_young").fetch_one(write.on()?).await?;
-            let rows = u64::try_from(counted.try_get::<i64, _>(0)?).unwrap_or(0);
-            write.young()?.rows = Some(rows);
-            rows
+    let mut old = Vec::new();
+    for row in select.fetch_all(&mut *on).await? {
+        let fingerprint = fingerprint(row.try_get(0)?)?;
+        if !young.take_out(issuer, &fingerprint) {
+            old.push(fingerprint);
         }
-    };
-    let mut too_many = rows.saturating_sub(max).min(STRETCH_TIMES * records);
-    // On to the last key, and once more from the first.
-    for _ in 0..2 {
-        if too_many == 0 {
-            break;
+    }
+    let old = vault::sorted(old.into_iter());
+    for part in old.chunks(ROWS_A_STATEMENT) {
+        let sql =
+            format!("DELETE FROM fingerprint_old WHERE issuer = {issuer} AND fingerprint IN ({})", marks(part.len()));
+        let mut delete = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        for key in part {
+            delete = delete.bind(key.to_vec());
         }
-        let (issuer, from) = write.young()?.cursor.clone();
-        let last = sqlx::query(
-            "SELECT issuer, fingerprint FROM fingerprint_young WHERE (issuer, fingerprint) > (?, ?) \
-             ORDER BY issuer, fingerprint LIMIT 1 OFFSET ?",
-        )
-        .bind(issuer)
-        .bind(from.clone())
-        .bind(stored(too_many - 1))
-        .fetch_optional(write.on()?)
-        .await?;
-        let (to, next) = match last {
-            Some(row) => {
-                let key: (i64, Vec<u8>) = (row.try_get(0)?, row.try_get(1)?);
-                (key.clone(), key)
-            }
-            // No key is greater, and none is smaller than the default.
-            None => ((i64::MAX, Vec::new()), Default::default()),
-        };
-        let mut moved = [0; 2];
-        for (moved, sql) in moved.iter_mut().zip([
-            "INSERT OR ROLLBACK INTO fingerprint_old SELECT issuer, fingerprint, pan_id FROM fingerprint_young \
-             WHERE (issuer, fingerprint) > (?, ?) AND (issuer, fingerprint) <= (?, ?) ORDER BY issuer, fingerprint",
-            "DELETE FROM fingerprint_young WHERE (issuer, fingerprint) > (?, ?) AND (issuer, fingerprint) <= (?, ?)",
-        ]) {
-            let stretch = sqlx::query(sql).bind(issuer).bind(from.clone()).bind(to.0).bind(to.1.clone());
-            *moved = stretch.execute(write.on()?).await?.rows_affected();
-        }
-        if moved[0] != moved[1] {
+        if delete.execute(&mut *on).await?.rows_affected() != part.len() as u64 {
             return Err(broken("the index of fingerprints"));
         }
-        let young = write.young()?;
-        young.changed(0, moved[0]);
-        young.cursor = next;
-        young.none_is_old = Some(false);
-        too_many = too_many.saturating_sub(moved[0]);
     }
     Ok(())
 }
 
-impl Young {
-    fn changed(&mut self, more: u64, fewer: u64) {
-        self.rows = self.rows.map(|rows| (rows + more).saturating_sub(fewer));
+/// Writes down which cards came in this transaction, and moves a stretch of the generation that ages into the old index. A
+/// generation begins to age when it has `max` fingerprints.
+pub(super) async fn age(write: &mut Write<'_>, issuer: i64, max: usize) -> Result<(), LedgerError> {
+    if write.change().is_none_or(|change| change.came == 0) {
+        return Ok(());
     }
+    let (on, young) = write.with_young().await?;
+    if let Some((first, last)) = young.change.range.take() {
+        sqlx::query("INSERT INTO fingerprint_range (generation, issuer, first, last) VALUES (?, ?, ?, ?)")
+            .bind(young.generation)
+            .bind(issuer)
+            .bind(first)
+            .bind(last)
+            .execute(&mut *on)
+            .await?;
+    }
+    if young.is_full(max) {
+        for sql in [
+            "DELETE FROM fingerprint_range WHERE generation < ?",
+            "UPDATE fingerprint_ageing SET generation = ?, fingerprint = x''",
+        ] {
+            sqlx::query(sql).bind(young.generation).execute(&mut *on).await?;
+        }
+        young.turn();
+    }
+    let more = STRETCH_TIMES * young.change.came;
+    let Some((cards, last)) = young.stretch(more, max / STRETCHES) else { return Ok(()) };
+    // OR ROLLBACK, since a statement that could be undone alone keeps a copy of every page that it changes; a transaction that
+    // failed is thrown away in any case.
+    let sql = |rows| {
+        format!(
+            "INSERT OR ROLLBACK INTO fingerprint_old (issuer, fingerprint, pan_id) VALUES {}",
+            rows_of(rows, "?,?,?")
+        )
+    };
+    let statements = in_parts(&cards, 3, sql, |values, card| {
+        values.add(card.issuer)?;
+        values.add(&card.fingerprint[..])?;
+        values.add(card.pan_id)
+    });
+    execute_all(on, statements).await?;
+    sqlx::query("UPDATE fingerprint_ageing SET fingerprint = ?").bind(last.to_vec()).execute(on).await?;
+    Ok(())
 }

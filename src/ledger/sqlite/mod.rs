@@ -29,6 +29,7 @@ mod statements;
 #[cfg(test)]
 mod tests;
 mod vault;
+mod young;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -39,7 +40,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::model::{FileNo, FileRecord, Outbound, RecordRow, State, Timestamp};
 use crate::services::{PreparedChunk, Register};
@@ -51,30 +52,33 @@ use super::{
     Verified,
 };
 
-use fingerprints::Young;
+use fingerprints::Reader;
 pub use opening::{Notes, Options, held_by_another, open, open_read_only};
+use young::{Change, Young};
 
 /// The store. One process holds it at a time.
 pub struct SqliteLedger {
     write_options: SqliteConnectOptions,
     writer: Mutex<Option<Writer>>,
-    young_max: u64,
+    young_max: usize,
     readers: SqlitePool,
+    // What one that only reads has found to be young.
+    young_seen: OnceCell<Young>,
     issuers: Table<HashMap<String, i64>>,
     // Held as long as the store is open; the system lets go of it however the process ends.
-    _lock: Option<File>,
+    lock: Option<File>,
     path: PathBuf,
 }
 
 /// The one connection that writes, and what is remembered as long as it is open.
 pub(super) struct Writer {
     connection: SqliteConnection,
-    young: Young,
+    young: Option<Young>,
 }
 
 impl Writer {
     pub(super) fn new(connection: SqliteConnection) -> Self {
-        Self { connection, young: Young::default() }
+        Self { connection, young: None }
     }
 }
 
@@ -90,22 +94,46 @@ impl Write<'_> {
         Ok(&mut writer.connection)
     }
 
-    /// What is remembered of the index of fingerprints; it counts as changed when this transaction is committed.
-    fn young(&mut self) -> Result<&mut Young, LedgerError> {
+    /// The connection, and the young fingerprints; what is changed of them stays when this transaction is committed.
+    async fn with_young(&mut self) -> Result<(&mut SqliteConnection, &mut Young), LedgerError> {
         let writer = self.guard.as_mut().ok_or(LedgerError::Database(sqlx::Error::PoolClosed))?;
-        Ok(&mut writer.young)
+        let young = match &mut writer.young {
+            Some(young) => young,
+            none => none.insert(fingerprints::load(&mut writer.connection).await?),
+        };
+        Ok((&mut writer.connection, young))
+    }
+
+    async fn reader(&mut self) -> Result<Reader<'_>, LedgerError> {
+        let (on, young) = self.with_young().await?;
+        Ok(Reader { on, young })
+    }
+
+    /// What this transaction has changed of the young fingerprints.
+    fn change(&mut self) -> Option<&mut Change> {
+        Some(&mut self.guard.as_mut()?.young.as_mut()?.change)
     }
 
     /// Undoes everything since the begin and keeps the connection, cache and all.
     pub(super) async fn undo(mut self) -> Result<(), LedgerError> {
         sqlx::query("ROLLBACK").execute(self.on()?).await?;
-        *self.young()? = Young::default();
+        if self.change().is_some_and(|change| change.any)
+            && let Some(writer) = self.guard.as_mut()
+        {
+            writer.young = None;
+        }
         self.whole = true;
         Ok(())
     }
 
     pub(super) async fn commit(mut self) -> Result<(), LedgerError> {
+        if self.change().is_some_and(|change| change.range.is_some()) {
+            return Err(LedgerError::Inconsistent("fingerprints came, and which ones was not written down".into()));
+        }
         sqlx::query("COMMIT").execute(self.on()?).await?;
+        if let Some(change) = self.change() {
+            *change = Change::default();
+        }
         self.whole = true;
         Ok(())
     }
@@ -287,7 +315,15 @@ impl Ledger for SqliteLedger {
         // One of whom nothing is held is nobody's number.
         let issuer = self.issuer_if_known(&mut reader, issuer).await?.unwrap_or(-1);
         services::prepare(&mut reader, issuer, chunks).await?;
-        services::read(&mut reader, no, issuer, chunks).await
+        if self.lock.is_some() {
+            drop(reader);
+            let mut write = self.begin().await?;
+            let register = services::read(&mut write.reader().await?, no, issuer, chunks).await?;
+            write.undo().await?;
+            return Ok(register);
+        }
+        let young = self.young_seen.get_or_try_init(async || fingerprints::load(&mut reader).await).await?;
+        services::read(&mut Reader { on: &mut reader, young }, no, issuer, chunks).await
     }
 
     async fn refuse(&self, no: FileNo, refused: &Refused, next_sequence: Option<u64>) -> Result<(), LedgerError> {

@@ -9,7 +9,7 @@ use std::sync::Mutex as Table;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::ledger::LedgerError;
 use crate::model::Environment;
@@ -27,7 +27,7 @@ pub(super) const PAGE_BYTES: u32 = 8192;
 pub struct Options {
     /// The database file.
     pub path: PathBuf,
-    /// Page cache of the writer, in bytes.
+    /// What the writer may hold in memory, in bytes: half for pages, half for young fingerprints.
     pub cache_bytes: u64,
     /// What the database is pinned to.
     pub environment: Environment,
@@ -91,7 +91,8 @@ fn write_options(options: &Options) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .pragma("cache_size", format!("-{}", options.cache_bytes.div_ceil(1024)))
+        // The other half is for young fingerprints.
+        .pragma("cache_size", format!("-{}", (options.cache_bytes / 2).div_ceil(1024)))
         .pragma("wal_autocheckpoint", "10000")
         .pragma("trusted_schema", "OFF")
         .pragma("secure_delete", "ON")
@@ -125,8 +126,9 @@ pub async fn open(options: &Options) -> Result<(SqliteLedger, Notes), LedgerErro
         writer: Mutex::new(Some(Writer::new(writer))),
         young_max: young_max(options.cache_bytes),
         readers: readers(&options.path, false).await?,
+        young_seen: OnceCell::new(),
         issuers: Table::new(HashMap::new()),
-        _lock: Some(lock),
+        lock: Some(lock),
         path: options.path.clone(),
     };
     Ok((ledger, notes))
@@ -149,8 +151,9 @@ pub async fn open_read_only(path: &Path) -> Result<SqliteLedger, LedgerError> {
         writer: Mutex::new(None),
         young_max: 0,
         readers,
+        young_seen: OnceCell::new(),
         issuers: Table::new(HashMap::new()),
-        _lock: None,
+        lock: None,
         path: path.to_owned(),
     };
     Ok(ledger)

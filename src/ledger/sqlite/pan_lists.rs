@@ -14,6 +14,7 @@ use crate::services::{Place, PreparedChunk, asks, settle_all};
 use crate::vault::Fingerprint;
 
 use super::Write;
+use super::fingerprints::Reader;
 use super::reports::Moved;
 pub(super) use super::services::nothing_to_prepare as prepare;
 use super::statements::{ROWS_A_STATEMENT, marks, values};
@@ -25,7 +26,7 @@ pub(super) async fn apply(
     issuer: i64,
     chunks: &mut [PreparedChunk],
 ) -> Result<Moved, LedgerError> {
-    let mut register = read(write.on()?, no, issuer, chunks).await?;
+    let mut register = read(&mut write.reader().await?, no, issuer, chunks).await?;
     let (places, asks): (Vec<Place>, Vec<&Ask>) = asks::<Ask>(chunks).into_iter().unzip();
     let changes = loop {
         let (changes, difference) = fold(no, &register, asks.iter().copied());
@@ -50,7 +51,7 @@ const LIST: &str = "SELECT no, pan_list_id, cid, ica, country, low, high, name, 
 
 /// Reads what the chunks ask for.
 pub(super) async fn read(
-    reader: &mut SqliteConnection,
+    reader: &mut Reader<'_>,
     no: FileNo,
     issuer: i64,
     chunks: &[PreparedChunk],
@@ -61,7 +62,8 @@ pub(super) async fn read(
         Brings::Nothing | Brings::Failed => None,
     });
     let held = vault::held(reader, issuer, brought).await?;
-    let members = members(reader, held.iter().map(|(fingerprint, held)| (held.pan_id, *fingerprint)).collect()).await?;
+    let members =
+        members(reader.on, held.iter().map(|(fingerprint, held)| (held.pan_id, *fingerprint)).collect()).await?;
     let mut register = Register { held, members, ..Register::default() };
     let known = sorted(asks.iter().filter_map(|ask| match &ask.head.list {
         Wanted::Known(id) => Some(*id),
@@ -73,14 +75,14 @@ pub(super) async fn read(
         for id in part {
             select = select.bind(number(*id));
         }
-        for row in select.fetch_all(&mut *reader).await? {
+        for row in select.fetch_all(&mut *reader.on).await? {
             let list = list(&row)?;
             register.lists.insert(list.id, list);
         }
     }
     let new = sorted(asks.iter().filter(|ask| matches!(ask.head.list, Wanted::New(_))).map(|ask| ask.head.request));
     for part in new.chunks(ROWS_A_STATEMENT) {
-        for row in lists_of_requests(reader, no, part).await? {
+        for row in lists_of_requests(reader.on, no, part).await? {
             register.made.insert(request(&row)?, list(&row)?);
         }
     }

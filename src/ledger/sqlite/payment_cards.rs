@@ -5,7 +5,8 @@
 
 use std::collections::HashSet;
 
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::ledger::LedgerError;
 use crate::model::{FileNo, Masked, Outcome};
@@ -14,7 +15,7 @@ use crate::services::{NewPan, PanChanges, Place, PreparedChunk, asks, settle_all
 use crate::vault::Fingerprint;
 
 use super::Write;
-use super::fingerprints::{self, found_by};
+use super::fingerprints::{self, Reader, holders};
 use super::reports::Moved;
 pub(super) use super::services::{nothing_to_prepare as prepare, rows_are_complete as complete};
 use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of};
@@ -32,7 +33,7 @@ pub(super) async fn apply(
         let plain = !asks.iter().any(|(_, ask)| matches!(ask, Ask::Delete(_)));
         let left = if plain { insert_outright(write, no, issuer, asks, &mut settled).await? } else { asks };
         if !left.is_empty() {
-            let register = touched(write.on()?, issuer, left.iter().map(|(_, ask)| *ask)).await?;
+            let register = touched(&mut write.reader().await?, issuer, left.iter().map(|(_, ask)| *ask)).await?;
             let (changes, difference) = fold(no, &register, left.iter().map(|(_, ask)| *ask));
             settled.extend(left.iter().map(|(place, _)| *place).zip(changes));
             write_difference(write, no, issuer, &difference).await?;
@@ -106,11 +107,11 @@ async fn insert_cards(write: &mut Write<'_>, no: FileNo, cards: &[(i64, CardId)]
     Ok(())
 }
 
-const HOLDING: &str = "vault_card.pan_id, digits, bin6, last4, payment_card_id, file";
+const HOLDING: &str = "SELECT vault_card.fingerprint, vault_card.pan_id, digits, bin6, last4, payment_card_id, file";
 
 /// Reads what the chunks ask for.
 pub(super) async fn read(
-    reader: &mut SqliteConnection,
+    reader: &mut Reader<'_>,
     _no: FileNo,
     issuer: i64,
     chunks: &[PreparedChunk],
@@ -119,7 +120,7 @@ pub(super) async fn read(
 }
 
 async fn touched(
-    reader: &mut SqliteConnection,
+    reader: &mut Reader<'_>,
     issuer: i64,
     asks: impl Iterator<Item = &Ask>,
 ) -> Result<Register, LedgerError> {
@@ -133,42 +134,52 @@ async fn touched(
         }
     }
     let mut register = Register::default();
-    let by_fingerprint = |keys: &[Fingerprint]| {
-        format!(
-            "{} SELECT found.fingerprint, {HOLDING} FROM found CROSS JOIN vault_card USING (pan_id) LEFT JOIN payment_card USING (pan_id)",
-            found_by(issuer, keys.len())
-        )
-    };
-    let by_id = |keys: &[CardId]| {
-        format!(
-            "SELECT vault_card.fingerprint, {HOLDING} FROM payment_card CROSS JOIN vault_card USING (pan_id) \
+    let holders = holders(reader, issuer, &sorted(fingerprints.into_iter())).await?;
+    for part in sorted(holders.into_values()).chunks(ROWS_A_STATEMENT) {
+        let sql = format!(
+            "{HOLDING} FROM vault_card LEFT JOIN payment_card USING (pan_id) WHERE pan_id IN ({})",
+            marks(part.len())
+        );
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
+        for pan_id in part {
+            select = select.bind(*pan_id);
+        }
+        for row in select.fetch_all(&mut *reader.on).await? {
+            take(&mut register, &row)?;
+        }
+    }
+    for part in sorted(ids.into_iter()).chunks(ROWS_A_STATEMENT) {
+        let sql = format!(
+            "{HOLDING} FROM payment_card CROSS JOIN vault_card USING (pan_id) \
              WHERE payment_card_id IN ({}) AND vault_card.issuer = {issuer}",
-            marks(keys.len())
-        )
-    };
-    for (keys, sql) in [(fingerprints, &by_fingerprint as &(dyn Fn(&[[u8; 16]]) -> String + Sync)), (ids, &by_id)] {
-        for part in sorted(keys.into_iter()).chunks(ROWS_A_STATEMENT) {
-            let mut select = sqlx::query(AssertSqlSafe(sql(part))).persistent(false);
-            for key in part {
-                select = select.bind(key.to_vec());
-            }
-            for row in select.fetch_all(&mut *reader).await? {
-                let fingerprint = fingerprint(row.try_get(0)?)?;
-                let id: Option<&[u8]> = row.try_get(5)?;
-                let card = match id {
-                    Some(id) => {
-                        let id: CardId = id.try_into().map_err(|_| broken("an identifier"))?;
-                        register.cards.insert(id, fingerprint);
-                        Some(Card { id, file: FileNo(row.try_get(6)?) })
-                    }
-                    None => None,
-                };
-                let masked = Masked { digits: row.try_get(2)?, bin6: row.try_get(3)?, last4: row.try_get(4)? };
-                register.holdings.insert(fingerprint, Holding { pan_id: row.try_get(1)?, masked, card });
-            }
+            marks(part.len())
+        );
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
+        for id in part {
+            select = select.bind(id.to_vec());
+        }
+        for row in select.fetch_all(&mut *reader.on).await? {
+            take(&mut register, &row)?;
         }
     }
     Ok(register)
+}
+
+/// Takes what a row of [`HOLDING`] tells.
+fn take(register: &mut Register, row: &SqliteRow) -> Result<(), LedgerError> {
+    let fingerprint = fingerprint(row.try_get(0)?)?;
+    let id: Option<&[u8]> = row.try_get(5)?;
+    let card = match id {
+        Some(id) => {
+            let id: CardId = id.try_into().map_err(|_| broken("an identifier"))?;
+            register.cards.insert(id, fingerprint);
+            Some(Card { id, file: FileNo(row.try_get(6)?) })
+        }
+        None => None,
+    };
+    let masked = Masked { digits: row.try_get(2)?, bin6: row.try_get(3)?, last4: row.try_get(4)? };
+    register.holdings.insert(fingerprint, Holding { pan_id: row.try_get(1)?, masked, card });
+    Ok(())
 }
 
 /// Deletions first: a PAN has one live card at a time.

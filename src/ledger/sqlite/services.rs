@@ -7,6 +7,7 @@ use crate::model::{FileNo, RecordRow, ServiceName, registry};
 use crate::services::{Effects, PreparedChunk, Register};
 
 use super::Write;
+use super::fingerprints::Reader;
 use super::reports::Moved;
 
 macro_rules! stores {
@@ -26,7 +27,7 @@ macro_rules! stores {
 
         /// Reads what the chunks ask for.
         pub(super) async fn read(
-            reader: &mut SqliteConnection,
+            reader: &mut Reader<'_>,
             no: FileNo,
             issuer: i64,
             chunks: &[PreparedChunk],

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row};
 
 use crate::ledger::LedgerError;
 use crate::model::Masked;
@@ -10,7 +10,7 @@ use crate::services::{Held, NewPan, PanChanges};
 use crate::vault::Fingerprint;
 
 use super::Write;
-use super::fingerprints::{forget, found_by, note};
+use super::fingerprints::{Reader, forget, holders, note};
 use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of};
 
 /// Inserts the cards of PANs that were noted as new, each with the number of its references. In order of their numbers the table
@@ -40,21 +40,22 @@ pub(super) async fn insert(write: &mut Write<'_>, issuer: i64, news: &[(&NewPan,
 
 /// What the vault holds of these PANs. Fingerprints may repeat.
 pub(super) async fn held(
-    reader: &mut SqliteConnection,
+    reader: &mut Reader<'_>,
     issuer: i64,
     fingerprints: impl Iterator<Item = Fingerprint>,
 ) -> Result<HashMap<Fingerprint, Held>, LedgerError> {
-    let mut found = HashMap::new();
-    for part in sorted(fingerprints).chunks(ROWS_A_STATEMENT) {
+    let holders = holders(reader, issuer, &sorted(fingerprints)).await?;
+    let mut found = HashMap::with_capacity(holders.len());
+    for part in sorted(holders.into_values()).chunks(ROWS_A_STATEMENT) {
         let sql = format!(
-            "{} SELECT found.fingerprint, pan_id, digits, bin6, last4 FROM found CROSS JOIN vault_card USING (pan_id)",
-            found_by(issuer, part.len())
+            "SELECT fingerprint, pan_id, digits, bin6, last4 FROM vault_card WHERE pan_id IN ({})",
+            marks(part.len())
         );
-        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        for key in part {
-            select = select.bind(key.to_vec());
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
+        for pan_id in part {
+            select = select.bind(*pan_id);
         }
-        for row in select.fetch_all(&mut *reader).await? {
+        for row in select.fetch_all(&mut *reader.on).await? {
             let masked = Masked { digits: row.try_get(2)?, bin6: row.try_get(3)?, last4: row.try_get(4)? };
             found.insert(fingerprint(row.try_get(0)?)?, Held { pan_id: row.try_get(1)?, masked });
         }

@@ -187,7 +187,7 @@ moved = "SELECT issuer, service, sum(added - removed) AS moved FROM movement GRO
 bad = db.execute(f"SELECT * FROM ({moved}) LEFT JOIN ({held}) USING (issuer, service) WHERE moved <> coalesce(held, 0)").fetchall()
 unmoved = db.execute(f"SELECT * FROM ({held}) LEFT JOIN ({moved}) USING (issuer, service) WHERE moved IS NULL").fetchall()
 assert not bad and not unmoved, (bad, unmoved)
-indexed = "SELECT * FROM fingerprint_young UNION ALL SELECT * FROM fingerprint_old"
+indexed = "SELECT issuer, fingerprint, pan_id FROM fingerprint_young UNION ALL SELECT issuer, fingerprint, pan_id FROM fingerprint_old"
 cards = "SELECT issuer, fingerprint, pan_id FROM vault_card"
 assert sorted(db.execute(indexed)) == sorted(db.execute(cards)), "every PAN has one fingerprint in the index"
 print(sum(row[2] for row in db.execute(held)))
