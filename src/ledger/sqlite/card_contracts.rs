@@ -11,7 +11,7 @@ use super::Write;
 use super::fingerprints::Reader;
 use super::reports::Moved;
 pub(super) use super::services::{nothing_to_prepare as prepare, rows_are_complete as complete};
-use super::statements::{ROWS_A_STATEMENT, marks, values};
+use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of, values};
 use super::vault::{self, broken, fingerprint, sorted};
 
 pub(super) async fn apply(
@@ -68,24 +68,23 @@ pub(super) async fn read(
 
 async fn write_difference(write: &mut Write<'_>, issuer: i64, difference: &Difference) -> Result<(), LedgerError> {
     vault::write_changes(write, issuer, &difference.pans).await?;
-    for part in difference.made.chunks(ROWS_A_STATEMENT) {
-        let sql = format!(
-            "INSERT INTO card_contract (no, issuer, contract_id, pan_id, expiry, card_product_id, status) VALUES {}",
-            values(part.len(), 7)
-        );
-        let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
-        for (id, pan_id, contract) in part {
-            insert = insert
-                .bind(contract.row)
-                .bind(issuer)
-                .bind(&**id)
-                .bind(*pan_id)
-                .bind(contract.expiry.number())
-                .bind(&*contract.product)
-                .bind(contract.status.as_str());
-        }
-        insert.execute(write.on()?).await?;
-    }
+    let row = format!("?,{issuer},?,?,?,?,?");
+    let sql = |rows| {
+        format!(
+            "INSERT OR ROLLBACK INTO card_contract \
+             (no, issuer, contract_id, pan_id, expiry, card_product_id, status) VALUES {}",
+            rows_of(rows, &row)
+        )
+    };
+    let made = in_parts(&difference.made, 6, sql, |values, (id, pan_id, contract)| {
+        values.add(contract.row)?;
+        values.add(&**id)?;
+        values.add(*pan_id)?;
+        values.add(contract.expiry.number())?;
+        values.add(&*contract.product)?;
+        values.add(contract.status.as_str())
+    });
+    execute_all(write.on()?, made).await?;
     for part in difference.updated.chunks(ROWS_A_STATEMENT) {
         let sql = format!(
             "WITH said (no, expiry, card_product_id, status) AS (VALUES {}) \

@@ -13,7 +13,7 @@ use super::Write;
 use super::fingerprints::Reader;
 use super::reports::Moved;
 pub(super) use super::services::{nothing_to_prepare as prepare, rows_are_complete as complete};
-use super::statements::{ROWS_A_STATEMENT, marks, values};
+use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of, values};
 use super::vault::{self, broken, fingerprint, sorted};
 
 pub(super) async fn apply(
@@ -135,33 +135,32 @@ async fn write_difference(write: &mut Write<'_>, issuer: i64, difference: &Diffe
         insert.execute(write.on()?).await?;
     }
     vault::write_changes(write, issuer, &difference.pans).await?;
-    for part in difference.consumers.chunks(ROWS_A_STATEMENT) {
-        let sql = format!("INSERT INTO consumer (no, issuer, consumer_id) VALUES {}", values(part.len(), 3));
-        let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
-        for (no, id) in part {
-            insert = insert.bind(*no).bind(issuer).bind(&**id);
-        }
-        insert.execute(write.on()?).await?;
-    }
-    for part in difference.added.chunks(ROWS_A_STATEMENT) {
-        let sql = format!(
-            "INSERT INTO card (pan_id, issuer, card_id, consumer, card_product_id, state, expiry, registration) VALUES {}",
-            values(part.len(), 8)
-        );
-        let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
-        for added in part {
-            let card = &added.new.card;
-            insert = insert
-                .bind(added.pan_id)
-                .bind(issuer)
-                .bind(&*card.id)
-                .bind(added.consumer)
-                .bind(&*card.product)
-                .bind(if added.new.active { "ACTIVE" } else { "INACTIVE" })
-                .bind(added.new.expiry.number())
-                .bind(card.registration.as_str());
-        }
-        insert.execute(write.on()?).await?;
-    }
+    let row = format!("?,{issuer},?");
+    let sql =
+        |rows| format!("INSERT OR ROLLBACK INTO consumer (no, issuer, consumer_id) VALUES {}", rows_of(rows, &row));
+    let consumers = in_parts(&difference.consumers, 2, sql, |values, (no, id)| {
+        values.add(*no)?;
+        values.add(&**id)
+    });
+    execute_all(write.on()?, consumers).await?;
+    let row = format!("?,{issuer},?,?,?,?,?,?");
+    let sql = |rows| {
+        format!(
+            "INSERT OR ROLLBACK INTO card \
+             (pan_id, issuer, card_id, consumer, card_product_id, state, expiry, registration) VALUES {}",
+            rows_of(rows, &row)
+        )
+    };
+    let cards = in_parts(&difference.added, 7, sql, |values, added| {
+        let card = &added.new.card;
+        values.add(added.pan_id)?;
+        values.add(&*card.id)?;
+        values.add(added.consumer)?;
+        values.add(&*card.product)?;
+        values.add(if added.new.active { "ACTIVE" } else { "INACTIVE" })?;
+        values.add(added.new.expiry.number())?;
+        values.add(card.registration.as_str())
+    });
+    execute_all(write.on()?, cards).await?;
     Ok(())
 }

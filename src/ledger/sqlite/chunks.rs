@@ -29,7 +29,7 @@ impl SqliteLedger {
         let mut tally = Tally::default();
         chunks.iter().flat_map(|chunk| &chunk.rows).for_each(|row| tally.count(row.outcome));
         insert_chunks(&mut write, no, chunks).await?;
-        fingerprints::age(&mut write, issuer, self.young_max).await?;
+        fingerprints::age(&mut write, issuer).await?;
         let step = sqlx::query(
             "UPDATE file SET aborts = 0, kills = 0, chunks = chunks + ?, registered = registered + ?, already_registered = already_registered + ?, \
              deregistered = deregistered + ?, enrolled = enrolled + ?, rejected = rejected + ? \

@@ -23,7 +23,7 @@ use super::{Write, vault};
 /// Bytes of cache for each fingerprint that may be young.
 const CACHE_BYTES_EACH: u64 = 64;
 
-/// A table of a power of two has room for seven eighths of that, and is not made larger before.
+/// A table of a power of two has room for seven eighths of that: with more it would be made twice as large.
 const fn full_table(entries: u64) -> u64 {
     entries / 8 * 7
 }
@@ -52,12 +52,12 @@ pub(super) struct Reader<'a> {
 }
 
 /// Reads which fingerprints are young.
-pub(super) async fn load(on: &mut SqliteConnection) -> Result<Young, LedgerError> {
+pub(super) async fn load(on: &mut SqliteConnection, max: usize) -> Result<Young, LedgerError> {
     let state = sqlx::query(
         "SELECT generation + 1, NOT EXISTS (SELECT 1 FROM fingerprint_old), fingerprint FROM fingerprint_ageing",
     );
     let state = state.fetch_one(&mut *on).await?;
-    let mut young = Young::new(state.try_get(0)?, state.try_get(1)?);
+    let mut young = Young::new(state.try_get(0)?, state.try_get(1)?, max);
     let mut after = 0;
     loop {
         // A row a range: each row takes its way between threads.
@@ -94,27 +94,44 @@ pub(super) async fn note(
     pans: &[(Fingerprint, i64)],
 ) -> Result<Vec<usize>, LedgerError> {
     let (on, young) = write.with_young().await?;
+    if young.is_full(pans.len()) {
+        turn(on, young).await?;
+    }
     let mut known = Vec::new();
-    let mut noted = Vec::with_capacity(if young.none_is_old { 0 } else { pans.len() });
-    for (place, (fingerprint, pan_id)) in pans.iter().enumerate() {
-        if !young.note(Card { issuer, fingerprint: *fingerprint, pan_id: *pan_id }) {
+    let mut noted: Vec<usize> = Vec::with_capacity(pans.len());
+    for (place, &(fingerprint, pan_id)) in pans.iter().enumerate() {
+        let new = young.note(Card { issuer, fingerprint, pan_id });
+        if new { &mut noted } else { &mut known }.push(place);
+    }
+    let old = if young.none_is_old {
+        HashMap::new()
+    } else {
+        let keys: Vec<Fingerprint> = noted.iter().filter_map(|place| pans.get(*place)).map(|(key, _)| *key).collect();
+        holders_in_old(on, issuer, &keys).await?
+    };
+    for place in noted {
+        let Some((fingerprint, pan_id)) = pans.get(place) else { continue };
+        if old.contains_key(fingerprint) {
+            young.take_out(issuer, fingerprint);
             known.push(place);
-        } else if !young.none_is_old {
-            noted.push((*fingerprint, place));
+        } else {
+            young.comes(*pan_id);
         }
     }
-    let keys: Vec<Fingerprint> = noted.iter().map(|(fingerprint, _)| *fingerprint).collect();
-    let old = holders_in_old(on, issuer, &keys).await?;
-    if !old.is_empty() {
-        for (fingerprint, place) in noted {
-            if old.contains_key(&fingerprint) {
-                young.take_out(issuer, &fingerprint);
-                known.push(place);
-            }
-        }
-        known.sort_unstable();
-    }
+    known.sort_unstable();
     Ok(known)
+}
+
+/// What was filled begins to age. What aged before is all in the old index, and its ranges are needed no more.
+async fn turn(on: &mut SqliteConnection, young: &mut Young) -> Result<(), LedgerError> {
+    for sql in [
+        "DELETE FROM fingerprint_range WHERE generation < ?",
+        "UPDATE fingerprint_ageing SET generation = ?, fingerprint = x''",
+    ] {
+        sqlx::query(sql).bind(young.generation).execute(&mut *on).await?;
+    }
+    young.turn();
+    Ok(())
 }
 
 /// Whose these fingerprints are, of those that the issuer's vault holds.
@@ -191,9 +208,8 @@ pub(super) async fn forget(write: &mut Write<'_>, issuer: i64, pan_ids: &[(i64, 
     Ok(())
 }
 
-/// Writes down which cards came in this transaction, and moves a stretch of the generation that ages into the old index. A
-/// generation begins to age when it has `max` fingerprints.
-pub(super) async fn age(write: &mut Write<'_>, issuer: i64, max: usize) -> Result<(), LedgerError> {
+/// Writes down which cards came in this transaction, and moves a stretch of the generation that ages into the old index.
+pub(super) async fn age(write: &mut Write<'_>, issuer: i64) -> Result<(), LedgerError> {
     if write.change().is_none_or(|change| change.came == 0) {
         return Ok(());
     }
@@ -207,17 +223,8 @@ pub(super) async fn age(write: &mut Write<'_>, issuer: i64, max: usize) -> Resul
             .execute(&mut *on)
             .await?;
     }
-    if young.is_full(max) {
-        for sql in [
-            "DELETE FROM fingerprint_range WHERE generation < ?",
-            "UPDATE fingerprint_ageing SET generation = ?, fingerprint = x''",
-        ] {
-            sqlx::query(sql).bind(young.generation).execute(&mut *on).await?;
-        }
-        young.turn();
-    }
     let more = STRETCH_TIMES * young.change.came;
-    let Some((cards, last)) = young.stretch(more, max / STRETCHES) else { return Ok(()) };
+    let Some((cards, last)) = young.stretch(more, young.max / STRETCHES) else { return Ok(()) };
     // OR ROLLBACK, since a statement that could be undone alone keeps a copy of every page that it changes; a transaction that
     // failed is thrown away in any case.
     let sql = |rows| {

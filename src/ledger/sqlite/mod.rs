@@ -85,6 +85,7 @@ impl Writer {
 /// A write in progress. Dropped before [`Write::commit`], the connection is closed and everything since the begin is undone.
 pub(super) struct Write<'a> {
     guard: MutexGuard<'a, Option<Writer>>,
+    young_max: usize,
     whole: bool,
 }
 
@@ -99,7 +100,7 @@ impl Write<'_> {
         let writer = self.guard.as_mut().ok_or(LedgerError::Database(sqlx::Error::PoolClosed))?;
         let young = match &mut writer.young {
             Some(young) => young,
-            none => none.insert(fingerprints::load(&mut writer.connection).await?),
+            none => none.insert(fingerprints::load(&mut writer.connection, self.young_max).await?),
         };
         Ok((&mut writer.connection, young))
     }
@@ -153,7 +154,7 @@ impl SqliteLedger {
         if guard.is_none() {
             *guard = Some(Writer::new(SqliteConnection::connect_with(&self.write_options).await?));
         }
-        let mut write = Write { guard, whole: false };
+        let mut write = Write { guard, young_max: self.young_max, whole: false };
         sqlx::query("BEGIN IMMEDIATE").execute(write.on()?).await?;
         Ok(write)
     }
@@ -322,7 +323,8 @@ impl Ledger for SqliteLedger {
             write.undo().await?;
             return Ok(register);
         }
-        let young = self.young_seen.get_or_try_init(async || fingerprints::load(&mut reader).await).await?;
+        let young =
+            self.young_seen.get_or_try_init(async || fingerprints::load(&mut reader, self.young_max).await).await?;
         services::read(&mut Reader { on: &mut reader, young }, no, issuer, chunks).await
     }
 

@@ -17,7 +17,7 @@ use super::Write;
 use super::fingerprints::Reader;
 use super::reports::Moved;
 pub(super) use super::services::nothing_to_prepare as prepare;
-use super::statements::{ROWS_A_STATEMENT, marks, values};
+use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of, values};
 use super::vault::{self, broken, sorted};
 
 pub(super) async fn apply(
@@ -185,14 +185,14 @@ async fn write_difference(
         }
     }
     vault::write_changes(write, issuer, &difference.pans).await?;
-    for part in difference.added.chunks(ROWS_A_STATEMENT) {
-        let sql = format!("INSERT INTO pan_list_member (pan_id, list, file) VALUES {}", values(part.len(), 3));
-        let mut insert = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
-        for (pan_id, list) in part {
-            insert = insert.bind(*pan_id).bind(*list).bind(no.0);
-        }
-        insert.execute(write.on()?).await?;
-    }
+    let row = format!("?,?,{no}");
+    let sql =
+        |rows| format!("INSERT OR ROLLBACK INTO pan_list_member (pan_id, list, file) VALUES {}", rows_of(rows, &row));
+    let members = in_parts(&difference.added, 2, sql, |values, (pan_id, list)| {
+        values.add(*pan_id)?;
+        values.add(*list)
+    });
+    execute_all(write.on()?, members).await?;
     Ok(())
 }
 

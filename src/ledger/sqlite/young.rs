@@ -21,6 +21,8 @@ pub(super) struct Young {
     pub(super) generation: i64,
     /// Whether the old index is empty, as it is as long as the register is small.
     pub(super) none_is_old: bool,
+    /// How many a generation may have; more only if they come in one commit, or before the one before has moved.
+    pub(super) max: usize,
     filled: Generation,
     ageing: Generation,
     /// How many of all leading numbers of fingerprints come to one that ages, and the first that has not moved.
@@ -86,10 +88,11 @@ impl Generation {
 
 impl Young {
     /// `generation` is filled by those that come.
-    pub(super) fn new(generation: i64, none_is_old: bool) -> Self {
+    pub(super) fn new(generation: i64, none_is_old: bool, max: usize) -> Self {
         Self {
             generation,
             none_is_old,
+            max,
             filled: Generation::default(),
             ageing: Generation::default(),
             step: 0,
@@ -117,13 +120,15 @@ impl Young {
     /// Notes a new one; `false` if it is held already.
     pub(super) fn note(&mut self, card: Card) -> bool {
         let new = self.ageing.holder(card.issuer, &card.fingerprint).is_none() && self.filled.put(card);
-        if new {
-            self.change.any = true;
-            self.change.came += 1;
-            let (first, last) = self.change.range.unwrap_or((card.pan_id, card.pan_id));
-            self.change.range = Some((first.min(card.pan_id), last.max(card.pan_id)));
-        }
+        self.change.any |= new;
         new
+    }
+
+    /// The card of one that was noted comes with this transaction.
+    pub(super) fn comes(&mut self, pan_id: i64) {
+        self.change.came += 1;
+        let (first, last) = self.change.range.unwrap_or((pan_id, pan_id));
+        self.change.range = Some((first.min(pan_id), last.max(pan_id)));
     }
 
     /// Whose it is.
@@ -138,9 +143,11 @@ impl Young {
         taken
     }
 
-    /// Whether so many came that a generation is full, and the one before has moved.
-    pub(super) const fn is_full(&self, max: usize) -> bool {
-        self.filled.count >= max && self.ageing.count == 0
+    /// Whether a generation has no room for so many more, and the one before has moved. Never with what is not committed yet: a
+    /// commit's range is of one generation.
+    pub(super) const fn is_full(&self, more: usize) -> bool {
+        let room = self.max.saturating_sub(self.filled.count);
+        more > room && self.filled.count > 0 && self.ageing.count == 0 && self.change.came == 0
     }
 
     /// What was filled begins to move, and another generation is filled.
@@ -204,7 +211,7 @@ const LEADING_BITS: u32 = 20;
 
 #[cfg(test)]
 mod tests {
-    use super::{Card, Young};
+    use super::{Card, Change, Young};
 
     const fn card(issuer: i64, first: u8, pan_id: i64) -> Card {
         let mut fingerprint = [7; 16];
@@ -214,17 +221,22 @@ mod tests {
 
     #[test]
     fn the_first_of_two_is_noted_in_either_generation() {
-        let mut young = Young::new(1, true);
+        let mut young = Young::new(1, true, 3);
         assert!(young.note(card(1, 5, 50)));
         assert!(!young.note(card(1, 5, 51)), "held");
         assert!(young.note(card(2, 5, 52)), "another issuer's");
+        young.comes(52);
+        young.comes(50);
         assert_eq!((young.change.came, young.change.range), (2, Some((50, 52))));
-        assert!(young.is_full(2) && !young.is_full(3));
+        assert!(!young.is_full(2), "nothing is committed yet");
+        young.change = Change::default();
+        assert!(young.is_full(2) && !young.is_full(1));
         young.turn();
         assert_eq!(young.generation, 2);
         assert!(!young.note(card(1, 5, 60)), "held by the one that ages");
         assert!(young.note(card(1, 4, 61)));
-        assert!(!young.is_full(1), "not before the other has moved");
+        young.change = Change::default();
+        assert!(!young.is_full(9), "not before the other has moved");
         for (issuer, first, holder) in [(1, 5, Some(50)), (1, 4, Some(61)), (2, 5, Some(52)), (3, 5, None)] {
             assert_eq!(young.holder(issuer, &card(issuer, first, 0).fingerprint), holder);
         }
@@ -232,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_generation_moves_in_order_without_what_was_taken_out() {
-        let mut young = Young::new(1, true);
+        let mut young = Young::new(1, true, 3);
         for (issuer, first) in [(2, 40), (1, 250), (1, 90), (1, 60)] {
             assert!(young.note(card(issuer, first, i64::from(first))));
         }
@@ -246,14 +258,15 @@ mod tests {
         assert!(last > card(1, 90, 0).fingerprint && last < card(1, 250, 0).fingerprint);
         assert!(!young.none_is_old);
         assert_eq!(young.holder(1, &card(1, 90, 0).fingerprint), None, "to be looked for in the old index");
-        let mut again = Young::new(young.generation, false);
+        let mut again = Young::new(young.generation, false, 3);
         again.restore(1, card(1, 250, 250));
         again.restored(&last);
         for mut young in [young, again] {
             assert_eq!(young.stretch(9, 1), Some((vec![card(1, 250, 250)], [255; 16])));
             assert!(young.stretch(1, 1).is_none());
             assert!(young.note(card(1, 60, 70)), "one that was taken out can come again");
-            assert!(young.is_full(1));
+            young.change = Change::default();
+            assert!(young.is_full(3));
         }
     }
 }
