@@ -24,6 +24,9 @@ use super::troubles::Waited;
 /// Files in hand at a time, of all issuers together.
 pub(super) const IN_HAND_MAX: u64 = 256;
 
+/// Whoever left files where they lie because of that goes on once no more are in hand than these.
+const IN_HAND_AGAIN: u64 = 192;
+
 /// When to look again whether one of them is done.
 pub(super) const IN_HAND_LOOK: Duration = Duration::from_millis(20);
 
@@ -45,6 +48,8 @@ pub struct Post {
     coming: watch::Sender<Coming>,
     short_of_room: Option<Waited>,
     failing: Option<Waited>,
+    /// The last round left files where they lie, since so many were in hand.
+    left_some: bool,
 }
 
 /// How many files of each feed are about to be claimed.
@@ -73,7 +78,7 @@ impl Post {
         inbox: SharedInbox,
         (lane, coming): (UnboundedSender<Pending>, watch::Sender<Coming>),
     ) -> Self {
-        Self { site, setup, issuer, inbox, lane, coming, short_of_room: None, failing: None }
+        Self { site, setup, issuer, inbox, lane, coming, short_of_room: None, failing: None, left_some: false }
     }
 
     /// The issuer's inbound directory.
@@ -101,6 +106,12 @@ impl Post {
 
     /// Looks once and claims what is whole.
     pub async fn round(&mut self) -> Result<Round, Fatal> {
+        // Whoever had to leave files where they lie does not look at all of them again for each that is done.
+        let in_hand_max = if self.left_some { IN_HAND_AGAIN } else { u64::MAX };
+        if self.site.progress.in_hand() > in_hand_max {
+            return Ok(Round { settling: 1, next_change: Some(IN_HAND_LOOK), ..Round::default() });
+        }
+        self.left_some = false;
         let look = match self.look().await {
             Ok(look) => look,
             Err(Trouble::Fatal(why)) => return Err(Fatal(why)),
@@ -131,6 +142,7 @@ impl Post {
                 // Each holds a descriptor and a copy: the rest can wait where it lies, in its order.
                 round.settling += 1;
                 round.next_change = Some(IN_HAND_LOOK);
+                self.left_some = true;
                 break;
             }
             if !self.has_room(&candidate).await? {
