@@ -104,7 +104,7 @@ pub struct Daemon {
 pub struct Store {
     /// The SQLite database.
     pub path: PathBuf,
-    /// Its page cache.
+    /// What its writer may hold in memory: pages, and young fingerprints.
     pub cache_bytes: u64,
 }
 
