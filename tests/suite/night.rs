@@ -305,8 +305,8 @@ import sqlite3
 db = sqlite3.connect('nightdrop.db')
 names = [name for (name,) in db.execute(\"SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name\")]
 for name in names:
-    # Rows of movements are of the minutes in which they came; their sums are not.
-    if name not in ('audit', 'chunk', 'meta', 'movement', 'reference_data') and not name.startswith(('sqlite_', '_sqlx')):
+    # Rows of movements are of the minutes in which they came; their sums are not. Fingerprints are held by commits.
+    if name not in ('audit', 'chunk', 'meta', 'movement', 'reference_data') and not name.startswith(('sqlite_', '_sqlx', 'fingerprint_')):
         print(name, db.execute(f'SELECT count(*) FROM \"{name}\"').fetchone()[0])
 print('moved', db.execute('SELECT service, sum(added), sum(removed) FROM movement GROUP BY 1 ORDER BY 1').fetchall())
 print('references', db.execute('SELECT sum(references_held) FROM vault_card').fetchone()[0])
