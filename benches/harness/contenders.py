@@ -13,7 +13,7 @@ BENCHES = Path(__file__).resolve().parent.parent
 MIGRATION = BENCHES.parent / "src/ledger/migrations/sqlite/0001_main_job.sql"
 # What a record of payment-cards is written to, and in which order.
 HOT = ("fingerprint_old", "vault_card", "payment_card")
-# Fingerprints that are still young are in no index; `.import` has no other place for them than the old one, sorted by nothing.
+# Fingerprints that are still young are in no index; `.import` has no other place for them than the old one, in the order of the file.
 ROWS = {"fingerprint_old": "SELECT issuer, fingerprint, pan_id FROM vault_card ORDER BY pan_id"}
 # What somebody would make who writes a script: the first migration's.
 PLAIN = ("issuer", "vault_card", "payment_card")

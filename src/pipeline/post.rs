@@ -107,8 +107,7 @@ impl Post {
     /// Looks once and claims what is whole.
     pub async fn round(&mut self) -> Result<Round, Fatal> {
         // Whoever had to leave files where they lie does not look at all of them again for each that is done.
-        let in_hand_max = if self.left_some { IN_HAND_AGAIN } else { u64::MAX };
-        if self.site.progress.in_hand() > in_hand_max {
+        if self.left_some && self.site.progress.in_hand() > IN_HAND_AGAIN {
             return Ok(Round { settling: 1, next_change: Some(IN_HAND_LOOK), ..Round::default() });
         }
         self.left_some = false;

@@ -58,14 +58,16 @@ pub(super) async fn load(on: &mut SqliteConnection, max: usize) -> Result<Young,
     );
     let state = state.fetch_one(&mut *on).await?;
     let mut young = Young::new(state.try_get(0)?, state.try_get(1)?, max);
-    let mut after = 0;
+    let mut after: i64 = 0;
     loop {
         // A row a range: each row takes its way between threads.
         let ranges = sqlx::query(
             "SELECT range, generation, issuer, lower(group_concat(hex(fingerprint) || ':' || pan_id)) FROM fingerprint_young \
-             WHERE range > ?1 AND range <= ?1 + ?2 GROUP BY range",
+             WHERE range > ? GROUP BY range ORDER BY range LIMIT ?",
         );
         let ranges = ranges.bind(after).bind(RANGES).fetch_all(&mut *on).await?;
+        let Some(last) = ranges.last() else { break };
+        after = last.try_get(0)?;
         for range in &ranges {
             let (generation, issuer) = (range.try_get(1)?, range.try_get(2)?);
             for card in range.try_get::<&str, _>(3)?.split(',') {
@@ -74,11 +76,6 @@ pub(super) async fn load(on: &mut SqliteConnection, max: usize) -> Result<Young,
                 });
                 young.restore(generation, card.ok_or_else(|| broken("a young fingerprint"))?);
             }
-        }
-        after += RANGES;
-        let last = sqlx::query("SELECT coalesce(max(no), 0) FROM fingerprint_range").fetch_one(&mut *on).await?;
-        if after >= last.try_get(0)? {
-            break;
         }
     }
     young.restored(state.try_get(2)?);
@@ -122,15 +119,20 @@ pub(super) async fn note(
     Ok(known)
 }
 
-/// What was filled begins to age. What aged before is all in the old index, and its ranges are needed no more.
+/// What was filled begins to age. What aged before is all in the old index, or was forgotten.
 async fn turn(on: &mut SqliteConnection, young: &mut Young) -> Result<(), LedgerError> {
-    for sql in [
-        "DELETE FROM fingerprint_range WHERE generation < ?",
-        "UPDATE fingerprint_ageing SET generation = ?, fingerprint = x''",
-    ] {
-        sqlx::query(sql).bind(young.generation).execute(&mut *on).await?;
-    }
+    drop_aged(on, young).await?;
+    sqlx::query("UPDATE fingerprint_ageing SET generation = ?, fingerprint = x''")
+        .bind(young.generation)
+        .execute(on)
+        .await?;
     young.turn();
+    Ok(())
+}
+
+/// Ranges whose fingerprints have all moved are needed no more: whoever starts would read their cards in vain.
+async fn drop_aged(on: &mut SqliteConnection, young: &Young) -> Result<(), LedgerError> {
+    sqlx::query("DELETE FROM fingerprint_range WHERE generation < ?").bind(young.generation).execute(on).await?;
     Ok(())
 }
 
@@ -239,6 +241,9 @@ pub(super) async fn age(write: &mut Write<'_>, issuer: i64) -> Result<(), Ledger
         values.add(card.pan_id)
     });
     execute_all(on, statements).await?;
-    sqlx::query("UPDATE fingerprint_ageing SET fingerprint = ?").bind(last.to_vec()).execute(on).await?;
+    sqlx::query("UPDATE fingerprint_ageing SET fingerprint = ?").bind(last.to_vec()).execute(&mut *on).await?;
+    if young.none_ages() {
+        drop_aged(on, young).await?;
+    }
     Ok(())
 }

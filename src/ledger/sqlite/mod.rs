@@ -316,6 +316,7 @@ impl Ledger for SqliteLedger {
         // One of whom nothing is held is nobody's number.
         let issuer = self.issuer_if_known(&mut reader, issuer).await?.unwrap_or(-1);
         services::prepare(&mut reader, issuer, chunks).await?;
+        // What the writer holds is true now; what a reader has read once may have changed since.
         if self.lock.is_some() {
             drop(reader);
             let mut write = self.begin().await?;

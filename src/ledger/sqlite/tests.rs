@@ -185,6 +185,8 @@ async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
     let (young, old) = fingerprints(&ledger).await;
     assert_eq!((young + old, strays(&ledger).await), (256, 0));
     assert!((1..=30).contains(&young), "{young} are young");
+    let ranges = sqlx::query("SELECT count(*) FROM fingerprint_range").fetch_one(&ledger.readers).await.unwrap();
+    assert!(ranges.try_get::<i64, _>(0).unwrap() <= 6, "of 37 commits only those are kept that brought what is young");
     let (_, codes) = register(&ledger, "B.csv", 2, &order).await;
     assert_eq!(codes, [Some(Code::AlreadyRegistered); 256], "found in both levels");
     assert_eq!(fingerprints(&ledger).await, (young, old), "what is known is not noted again");

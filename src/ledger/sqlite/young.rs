@@ -147,7 +147,12 @@ impl Young {
     /// commit's range is of one generation.
     pub(super) const fn is_full(&self, more: usize) -> bool {
         let room = self.max.saturating_sub(self.filled.count);
-        more > room && self.filled.count > 0 && self.ageing.count == 0 && self.change.came == 0
+        more > room && self.filled.count > 0 && self.none_ages() && self.change.came == 0
+    }
+
+    /// Whether all that aged has moved.
+    pub(super) const fn none_ages(&self) -> bool {
+        self.ageing.count == 0
     }
 
     /// What was filled begins to move, and another generation is filled.
@@ -163,7 +168,7 @@ impl Young {
     /// moved; fewer than `at_least` wait. Fingerprints are spread evenly, so that a part of their range is about as many of them.
     pub(super) fn stretch(&mut self, more: usize, at_least: usize) -> Option<(Vec<Card>, Fingerprint)> {
         self.due += more;
-        if self.ageing.count == 0 || self.due < at_least.max(1) {
+        if self.none_ages() || self.due < at_least.max(1) {
             return None;
         }
         let wide = self.step.saturating_mul(std::mem::take(&mut self.due) as u64);
@@ -174,7 +179,7 @@ impl Young {
         let cards = self.ageing.take_up_to(&last);
         self.change.any = true;
         self.none_is_old &= cards.is_empty();
-        if self.ageing.count == 0 {
+        if self.none_ages() {
             self.ageing = Generation::default();
         }
         Some((cards, last))
