@@ -267,11 +267,12 @@ async fn registering(home: &Path) -> (sqlite::SqliteLedger, FileNo) {
         envelope: EnvelopeKind::Jwe,
         key_id: None,
         sequence: SequenceRule::Off,
+        told: None,
         settings: "{}".into(),
         at: at(),
     };
     ledger.decide(&candidate).await.unwrap();
-    ledger.advance(no, &[State::Accepted], State::Registering, at()).await.unwrap();
+    ledger.advance(no, &[State::Accepted], State::Registering, at(), None).await.unwrap();
     (ledger, no)
 }
 

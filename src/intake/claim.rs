@@ -151,7 +151,8 @@ pub(super) enum Failed {
 pub(super) fn pour(mut from: &File, mut to: Option<&File>, bytes_expected: u64) -> Result<([u8; 32], u64), Failed> {
     const BUFFER_BYTES: usize = 1 << 20;
     // Not every feed seals its files.
-    let mut buffer = Zeroizing::new(vec![0; BUFFER_BYTES]);
+    let room = usize::try_from(bytes_expected.saturating_add(1)).map_or(BUFFER_BYTES, |it| it.min(BUFFER_BYTES));
+    let mut buffer = Zeroizing::new(vec![0; room]);
     let mut hash = Sha256::new();
     let mut bytes = 0_u64;
     while bytes <= bytes_expected {

@@ -8,10 +8,15 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
+use rustix::io::Errno;
+
 use super::IntakeError;
 use super::directory::{Directory, check_component};
 
 const SUFFIX: &str = ".hand";
+
+/// Marks that are in no use are kept under these names: a name is changed for less than a file is made and removed for.
+const SPARES: [&str; 4] = [".spare-1.hand", ".spare-2.hand", ".spare-3.hand", ".spare-4.hand"];
 
 /// The name of the last words; nothing else in the work directory has it.
 pub const LAST_WORDS: &str = ".last-words";
@@ -24,15 +29,24 @@ fn mark_of(id: &str) -> String {
 pub fn mark(work: &Path, id: &str) -> Result<(), IntakeError> {
     check_component("the copy's ID", id)?;
     let (work, name) = (Directory::open(work)?, mark_of(id));
-    let mark = work.create_afresh(&name)?;
-    work.sync_file(&name, &mark)?;
+    if !SPARES.iter().any(|spare| work.move_new(spare, &work, &name).is_ok()) {
+        let mark = work.create_afresh(&name)?;
+        work.sync_file(&name, &mark)?;
+    }
     work.sync()
 }
 
 /// Takes a mark away; one that a power cut brings back is counted once too often, no more.
 pub fn unmark(work: &Path, id: &str) -> Result<(), IntakeError> {
     check_component("the copy's ID", id)?;
-    Directory::open(work)?.remove(&mark_of(id))?;
+    let (work, name) = (Directory::open(work)?, mark_of(id));
+    for spare in SPARES {
+        match work.move_new(&name, &work, spare) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(_) => {}
+        }
+    }
+    work.remove(&name)?;
     Ok(())
 }
 
@@ -41,8 +55,9 @@ pub fn marked(work: &Path) -> Result<Vec<String>, IntakeError> {
     let work = Directory::open(work)?;
     let mut ids = Vec::new();
     for entry in work.entries()? {
-        if let Some(id) = entry?.file_name().to_str().ok().and_then(|name| name.strip_prefix('.')?.strip_suffix(SUFFIX))
-        {
+        let entry = entry?;
+        let name = entry.file_name().to_str().ok().filter(|name| !SPARES.contains(name));
+        if let Some(id) = name.and_then(|name| name.strip_prefix('.')?.strip_suffix(SUFFIX)) {
             ids.push(id.to_owned());
         }
     }
@@ -69,9 +84,12 @@ pub fn say_last_words(work: &Path) -> Result<(), IntakeError> {
     place.write_all(b"X").map_err(failed)
 }
 
-/// Takes the place for last words away: there was nothing to say.
+/// Takes the place for last words away, and marks that are in no use: there was nothing to say.
 pub fn no_last_words(work: &Path) -> Result<(), IntakeError> {
-    Directory::open(work)?.remove(LAST_WORDS)?;
+    let work = Directory::open(work)?;
+    for name in SPARES.into_iter().chain([LAST_WORDS]) {
+        work.remove(name)?;
+    }
     Ok(())
 }
 
@@ -95,6 +113,31 @@ mod tests {
         unmark(dir.path(), "00000009").unwrap();
         std::fs::write(dir.path().join("00000007"), "a copy").unwrap();
         assert_eq!(marked(dir.path()).unwrap(), ["00000001", "00000002"]);
+    }
+
+    #[test]
+    fn a_mark_in_no_use_serves_the_next_file() {
+        let names = |dir: &Path| {
+            let mut names: Vec<_> =
+                std::fs::read_dir(dir).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let ids: Vec<String> = (1..=6).map(|no| format!("{no:08}")).collect();
+        for id in &ids {
+            mark(dir.path(), id).unwrap();
+        }
+        for id in &ids {
+            unmark(dir.path(), id).unwrap();
+        }
+        assert_eq!(names(dir.path()), SPARES, "no more are kept");
+        mark(dir.path(), "00000007").unwrap();
+        assert_eq!(names(dir.path()), [".00000007.hand", SPARES[1], SPARES[2], SPARES[3]]);
+        assert_eq!(marked(dir.path()).unwrap(), ["00000007"]);
+        unmark(dir.path(), "00000007").unwrap();
+        no_last_words(dir.path()).unwrap();
+        assert_eq!(names(dir.path()), [""; 0]);
     }
 
     #[test]

@@ -79,6 +79,8 @@ pub struct Candidate {
     pub key_id: Option<String>,
     /// How its feed's sequence is kept.
     pub sequence: SequenceRule,
+    /// What the trail is told with the acceptance, before it.
+    pub told: Option<AuditEntry>,
     /// Everything that is fixed for this file from now on, as the pipeline reads it back.
     pub settings: String,
     /// Now.
@@ -281,8 +283,15 @@ pub trait Ledger: AlarmBook + NightBook + ReportBook + Send + Sync {
     ) -> Result<Option<Register>, LedgerError>;
     /// Writes a refusal or a duplicate: CLAIMED or WAITING → REFUSED.
     async fn refuse(&self, no: FileNo, refused: &Refused, next_sequence: Option<u64>) -> Result<(), LedgerError>;
-    /// A step without further data; refuses if the file is not in `from`.
-    async fn advance(&self, no: FileNo, from: &[State], to: State, at: Timestamp) -> Result<(), LedgerError>;
+    /// A step without further data; refuses if the file is not in `from`. The trail is told `told` with it.
+    async fn advance(
+        &self,
+        no: FileNo,
+        from: &[State],
+        to: State,
+        at: Timestamp,
+        told: Option<&AuditEntry>,
+    ) -> Result<(), LedgerError>;
     /// A file waits for an operator, wherever it stands; one that is HELD already stays as it is.
     async fn hold(&self, no: FileNo, why: &str, at: Timestamp) -> Result<(), LedgerError>;
     /// The same, with the list of what goes out for the file.

@@ -73,6 +73,7 @@ fn candidate(no: FileNo, batch_id: &str, sequence: u64, content: u8) -> Candidat
         envelope: EnvelopeKind::Jwe,
         key_id: None,
         sequence: SequenceRule::Off,
+        told: None,
         settings: "{}".into(),
         at: AT,
     }
@@ -121,7 +122,7 @@ pub(super) fn chunk(no: FileNo, index: u64, asks: &[Result<u8, [u8; 16]>]) -> Pr
 pub(super) async fn registering(ledger: &dyn Ledger, name: &str, batch_id: &str, content: u8) -> FileNo {
     let no = claimed(ledger, "ACME", name).await;
     assert_eq!(ledger.decide(&candidate(no, batch_id, 1, content)).await.unwrap(), Decided::Accepted);
-    ledger.advance(no, &[State::Accepted], State::Registering, AT).await.unwrap();
+    ledger.advance(no, &[State::Accepted], State::Registering, AT, None).await.unwrap();
     no
 }
 
@@ -252,7 +253,7 @@ pub(super) async fn another_issuers_cards_are_not_seen(ledger: Arc<dyn Ledger>) 
         Decided::Accepted,
         "the same key of another issuer is another key"
     );
-    ledger.advance(no, &[State::Accepted], State::Registering, AT).await.unwrap();
+    ledger.advance(no, &[State::Accepted], State::Registering, AT, None).await.unwrap();
     let mut of_mine = [0; 16];
     of_mine[..8].copy_from_slice(&mine.0.to_be_bytes());
     let mut group = [chunk(no, 0, &[Ok(1), Err(of_mine)])];
@@ -266,7 +267,10 @@ pub(super) async fn what_is_pinned_stays(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.pin("x", "2").await.unwrap(), "1");
     assert_eq!(ledger.pinned("x").await.unwrap().as_deref(), Some("1"));
     let no = claimed(&*ledger, "ACME", "A.csv").await;
-    assert!(ledger.advance(no, &[State::Accepted], State::Registering, AT).await.is_err(), "a step from another state");
+    assert!(
+        ledger.advance(no, &[State::Accepted], State::Registering, AT, None).await.is_err(),
+        "a step from another state"
+    );
     assert_eq!(ledger.file(no).await.unwrap().state, State::Claimed);
 }
 

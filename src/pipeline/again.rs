@@ -181,7 +181,8 @@ impl Site {
         };
         let ack = answer::write_ack(self, issuer, record, setup.contact.as_deref(), false).await?;
         if record.decision == Some(Decision::Accepted) {
-            return Ok(answer::write_reports(self, issuer, record.no, false, None).await?);
+            answer::write_reports(self, issuer, record.no, false, None).await?;
+            return Ok(());
         }
         let batch = answer::write_refused_batch(self, issuer, record, false).await?;
         let outbound: Vec<Outbound> = [Some(ack), batch].into_iter().flatten().collect();

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::faults;
 use crate::ledger::Standing;
-use crate::model::{Decision, FileNo, FileRecord, Outbound, State, hex};
+use crate::model::{Decision, FileNo, FileRecord, Outbound, State, Tally, hex};
 use crate::open::Recipient;
 use crate::parse::d1_code;
 use crate::report::{Balance, ack, summary};
@@ -72,13 +72,14 @@ pub(super) async fn write_refused_batch(
 }
 
 /// Writes recon and errors, then the summary; the first time the file becomes REPORTED between the two. What the rows do not account for is not written: the file is held.
+/// Gives back what the file was when they were begun, and what its records came to.
 pub(super) async fn write_reports(
     site: &Site,
     issuer: &Issuer,
     no: FileNo,
     first_time: bool,
     scribe: Option<Scribe>,
-) -> Result<(), Trouble> {
+) -> Result<(FileRecord, Tally), Trouble> {
     let record = site.ledger.file(no).await?;
     let standing = site.ledger.standing(no).await?;
     let pages = pages(site, issuer, &record, &standing)?;
@@ -141,7 +142,8 @@ pub(super) async fn write_reports(
     })
     .await?;
     // Ordered once all of it lies there, with the summary last; before the file is done, so that a crash between orders it again.
-    deliver(site, issuer, &record, &outbound.iter().collect::<Vec<_>>(), first_time).await
+    deliver(site, issuer, &record, &outbound.iter().collect::<Vec<_>>(), first_time).await?;
+    Ok((record, tally))
 }
 
 /// What a file's answers are made from.

@@ -211,6 +211,7 @@ impl DryRun<'_> {
             envelope: opened.envelope(),
             key_id: opened.key_id().map(str::to_owned),
             sequence: feed.sequence,
+            told: None,
             // Nothing is accepted, so nothing is fixed.
             settings: String::new(),
             at: self.clock.now(),

@@ -8,7 +8,7 @@ mod registration;
 use std::sync::Arc;
 
 use crate::intake;
-use crate::ledger::Refused;
+use crate::ledger::{AuditEntry, Refused};
 use crate::model::{Code, Ends, FileNo, FileRecord, Refusal, State};
 use crate::telemetry;
 
@@ -140,8 +140,10 @@ impl Story {
             self.is_proven(&arrival);
         }
         let proof = proof?;
-        if let Some(key) = proof.key_id() {
-            patiently!(self.site, trail::key_used(&self.site, &arrival.record, Use::Open(key)).await)?;
+        let mut told = proof.key_id().map(|key| trail::use_of_key(&self.site, &arrival.record, Use::Open(key)));
+        // Of a file that may be accepted it is told with that.
+        if !undecided_and_whole(&proof, arrival.record.state) {
+            self.tell(&mut told).await?;
         }
         match (proof, arrival.record.state) {
             (Proof::Whole { opened, proven }, State::Accepted | State::Registering) => {
@@ -150,7 +152,7 @@ impl Story {
             (Proof::Refused { refusal, .. }, State::Accepted | State::Registering) => {
                 Err(Trouble::Hold(format!("accepted before, the file does not open now: {}", refusal.description)))
             }
-            (Proof::Whole { opened, proven }, _) => self.decide(Waiting { arrival, opened, proven }).await,
+            (Proof::Whole { opened, proven }, _) => self.decide(Waiting { arrival, opened, proven, told }).await,
             (Proof::Refused { refusal, .. }, _) if refusal.ends_early && !arrival.last_word => {
                 telemetry::file_ended_early(arrival.record.no, &arrival.record.name);
                 self.put_back(&arrival, true).await
@@ -168,6 +170,14 @@ impl Story {
                 self.refuse(&arrival, refused, None).await
             }
         }
+    }
+
+    /// Tells the trail what it has not been told yet.
+    async fn tell(&self, untold: &mut Option<AuditEntry>) -> Result<(), Trouble> {
+        if let Some(entry) = untold.take() {
+            patiently!(self.site, Ok(self.site.ledger.audit(&entry).await?))?;
+        }
+        Ok(())
     }
 
     /// What has taken the file's place under its name may be claimed from now on: it is another file.
@@ -221,6 +231,11 @@ impl Story {
         self.closed();
         Ok(Next::Closed)
     }
+}
+
+/// Whether it is to be decided now whether a file is accepted.
+const fn undecided_and_whole(proof: &Proof, state: State) -> bool {
+    matches!(proof, Proof::Whole { .. }) && !matches!(state, State::Accepted | State::Registering)
 }
 
 /// Whether a file is set aside before anything more is done with it.

@@ -21,16 +21,20 @@ pub(super) enum Use<'a> {
 
 /// Tells of a use; one try.
 pub(super) async fn key_used(site: &Site, record: &FileRecord, what: Use<'_>) -> Result<(), Trouble> {
+    Ok(site.ledger.audit(&use_of_key(site, record, what)).await?)
+}
+
+/// The entry that tells of a use.
+pub(super) fn use_of_key(site: &Site, record: &FileRecord, what: Use<'_>) -> AuditEntry {
     let (to, key) = match what {
         Use::Open(name) => ("open", json!(name)),
         Use::Vault(epoch) => ("vault", json!({ "epoch": epoch })),
         Use::Answers(key) => ("answers", json!({"kid": key.kid(), "fingerprint": key.fingerprint().ok()})),
     };
-    let entry = AuditEntry::new(site.clock.now(), AuditEvent::KeyUsed, Actor::Daemon)
+    AuditEntry::new(site.clock.now(), AuditEvent::KeyUsed, Actor::Daemon)
         .of_issuer(&record.issuer)
         .of_file(record.no)
         .with("name", record.name.as_str())
         .with("to", to)
-        .with("key", key);
-    Ok(site.ledger.audit(&entry).await?)
+        .with("key", key)
 }

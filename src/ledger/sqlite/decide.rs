@@ -64,6 +64,9 @@ impl SqliteLedger {
         .execute(write.on()?)
         .await?;
         one_step(step.rows_affected(), candidate.no, "ACCEPTED")?;
+        if let Some(entry) = &candidate.told {
+            audit::append(write, entry).await?;
+        }
         let entry = audit::about(write, candidate.no, AuditEvent::FileAccepted, candidate.at).await?;
         audit::append(write, &entry.with("records", candidate.records)).await?;
         Ok(Decided::Accepted)

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::ledger::{AuditEvent, Claim, LedgerError, Refused, Standing};
+use crate::ledger::{AuditEntry, AuditEvent, Claim, LedgerError, Refused, Standing};
 use crate::model::{Decision, FileNo, FileRecord, Outbound, State, Timestamp};
 
 use super::rows::{self, FILE};
@@ -162,9 +162,13 @@ impl SqliteLedger {
         from: &[State],
         to: State,
         at: Timestamp,
+        told: Option<&AuditEntry>,
     ) -> Result<(), LedgerError> {
         let mut write = self.begin().await?;
         step(&mut write, no, from, to, at).await?;
+        if let Some(entry) = told {
+            audit::append(&mut write, entry).await?;
+        }
         write.commit().await
     }
 

@@ -333,8 +333,15 @@ impl Ledger for SqliteLedger {
         self.refuse_file(no, refused, next_sequence).await
     }
 
-    async fn advance(&self, no: FileNo, from: &[State], to: State, at: Timestamp) -> Result<(), LedgerError> {
-        self.advance_file(no, from, to, at).await
+    async fn advance(
+        &self,
+        no: FileNo,
+        from: &[State],
+        to: State,
+        at: Timestamp,
+        told: Option<&AuditEntry>,
+    ) -> Result<(), LedgerError> {
+        self.advance_file(no, from, to, at, told).await
     }
 
     async fn hold(&self, no: FileNo, why: &str, at: Timestamp) -> Result<(), LedgerError> {

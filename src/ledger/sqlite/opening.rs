@@ -109,7 +109,13 @@ async fn readers(path: &Path, create: bool) -> Result<SqlitePool, LedgerError> {
         .pragma("query_only", "ON")
         .pragma("trusted_schema", "OFF")
         .disable_statement_logging();
-    Ok(SqlitePoolOptions::new().max_connections(4).min_connections(0).connect_with(options).await?)
+    Ok(SqlitePoolOptions::new()
+        .max_connections(4)
+        .min_connections(0)
+        // There is no server that could have hung up.
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await?)
 }
 
 /// Opens the store for the process that will write to it: takes the lock, brings the schema up to date, checks after an unclean stop.

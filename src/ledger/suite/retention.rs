@@ -17,7 +17,7 @@ async fn done(ledger: &dyn Ledger, name: &str, content: u8, after: u64) -> FileN
     commit(ledger, no, &mut [chunk(no, 2, &[Ok(content)])]).await.unwrap();
     let steps = [State::Registering, State::Registered, State::Reported, State::Done];
     for step in steps.windows(2) {
-        ledger.advance(no, &step[..1], step[1], AT.after(DAY * u32::try_from(after).unwrap())).await.unwrap();
+        ledger.advance(no, &step[..1], step[1], AT.after(DAY * u32::try_from(after).unwrap()), None).await.unwrap();
     }
     no
 }

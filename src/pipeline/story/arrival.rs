@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::faults;
 use crate::intake;
+use crate::ledger::AuditEntry;
 use crate::model::{FileNo, FileRecord, State, Unseal};
 use crate::open::Opened;
 use crate::parse::Proven;
@@ -55,6 +56,8 @@ pub(in crate::pipeline) struct Waiting {
     pub(super) arrival: Arrival,
     pub(super) opened: Opened,
     pub(super) proven: Proven,
+    /// The use of the key that opened it, until the trail is told.
+    pub(super) told: Option<AuditEntry>,
 }
 
 impl Waiting {

@@ -91,7 +91,7 @@ impl Story {
             match answer::write_reports(&self.site, &arrival.issuer, first.no, false, None).await {
                 // Retention was faster than the report.
                 Err(Trouble::Hold(_)) if self.results_purged(first.no).await? => Ok(()),
-                written => written,
+                written => written.map(drop),
             }
         })
     }
@@ -150,15 +150,17 @@ impl Story {
 
     /// Nothing is left to do. `outbound` is what went out, where the ledger does not have it yet.
     pub(super) async fn done(&self, no: FileNo, from: State, outbound: Option<&[Outbound]>) -> Result<(), Trouble> {
+        let mut again = false;
         patiently!(self.site, {
             let ledger = &self.site.ledger;
-            if ledger.file(no).await?.state == State::Done {
+            // The answer to an earlier try may have been lost on the way.
+            if std::mem::replace(&mut again, true) && ledger.file(no).await?.state == State::Done {
                 return Ok(());
             }
             let at = self.site.clock.now();
             match outbound {
                 Some(outbound) => ledger.advance_with_outbound(no, &[from], State::Done, at, outbound).await?,
-                None => ledger.advance(no, &[from], State::Done, at).await?,
+                None => ledger.advance(no, &[from], State::Done, at, None).await?,
             }
             Ok(())
         })?;

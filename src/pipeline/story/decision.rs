@@ -41,15 +41,21 @@ impl Story {
             at: site.clock.now(),
         };
         if let Some(refusal) = grounds::sequence_missing(&candidate) {
+            self.tell(&mut waiting.told).await?;
             return self.refuse(&waiting.arrival, refused(refusal, None), None).await;
         }
+        let mut again = false;
         let decided = patiently!(self.site, {
             // The answer to an earlier try may have been lost on the way.
-            if site.ledger.file(candidate.no).await?.state == State::Accepted {
+            if std::mem::replace(&mut again, true) && site.ledger.file(candidate.no).await?.state == State::Accepted {
                 return Ok(Decided::Accepted);
             }
             Ok(site.ledger.decide(&candidate).await?)
         })?;
+        if decided == Decided::Accepted {
+            waiting.told = None;
+        }
+        self.tell(&mut waiting.told).await?;
         if let Decided::SequenceGap(expected) = decided {
             let until = record.received_at.after(feed.sequence_wait);
             if site.clock.now() < until {
@@ -80,7 +86,7 @@ impl Story {
                 Ok(self
                     .site
                     .ledger
-                    .advance(no, &[State::Claimed, State::Waiting], State::Waiting, self.site.clock.now())
+                    .advance(no, &[State::Claimed, State::Waiting], State::Waiting, self.site.clock.now(), None)
                     .await?)
             })?;
             self.unmark(no);
@@ -138,6 +144,7 @@ fn candidate(waiting: &Waiting, feed: &Feed, at: Timestamp) -> Result<Candidate,
         envelope: waiting.opened.envelope(),
         key_id: waiting.opened.key_id().map(str::to_owned),
         sequence: feed.sequence,
+        told: waiting.told.clone(),
         settings: serde_json::to_string(&settings)
             .map_err(|_| Trouble::Hold("the settings cannot be written".into()))?,
         at,

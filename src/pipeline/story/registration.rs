@@ -37,16 +37,11 @@ impl Story {
             )?;
         }
         faults::reach("acked", &record.name);
-        self.remove_original(arrival).await?;
+        // Side by side: whoever goes on with a file that is registered already removes its original too.
+        let (removed, begun) = tokio::join!(self.remove_original(arrival), self.registering(arrival));
+        removed?;
+        begun?;
         faults::reach("original_removed", &record.name);
-        patiently!(self.site, {
-            Ok(site
-                .ledger
-                .advance(no, &[State::Accepted, State::Registering], State::Registering, site.clock.now())
-                .await?)
-        })?;
-        let epoch = arrival.issuer.keys.epoch();
-        patiently!(self.site, trail::key_used(site, record, Use::Vault(epoch)).await)?;
         let (ended, scribe) = self.register(arrival, &opened, &proven).await?;
         if ended == Ended::Stopped {
             return Err(Trouble::Stopped);
@@ -64,12 +59,22 @@ impl Story {
             // Before the file gets on: a process that ends in between asks again.
             site.records_committed(record, &standing.tally).await?;
             let both = [State::Registering, State::Registered];
-            site.ledger.advance(no, &both, State::Registered, site.clock.now()).await?;
+            site.ledger.advance(no, &both, State::Registered, site.clock.now(), None).await?;
             Ok(standing.tally)
         })?;
         faults::reach("registered", &record.name);
         telemetry::file_registered(no, &record.name, tally.records());
         Ok(Next::Report(no, Arc::clone(&arrival.issuer), scribe))
+    }
+
+    /// From now on its records are being registered, with the issuer's keys.
+    async fn registering(&self, arrival: &Arrival) -> Result<(), Trouble> {
+        let (site, record) = (&self.site, &arrival.record);
+        let told = trail::use_of_key(site, record, Use::Vault(arrival.issuer.keys.epoch()));
+        patiently!(self.site, {
+            let from = [State::Accepted, State::Registering];
+            Ok(site.ledger.advance(record.no, &from, State::Registering, site.clock.now(), Some(&told)).await?)
+        })
     }
 
     /// Registers what is left of the file. Of a large one the answers are begun meanwhile.
@@ -87,8 +92,11 @@ impl Story {
             Ok(plaintext) => plaintext,
             Err(error) => return Err(Trouble::Hold(format!("the copy does not open again: {error}"))),
         };
-        let mut nonces = Vec::with_capacity(site.register.workers);
-        for _ in 0..site.register.workers.max(1) {
+        // A worker without a chunk would only have to be begun and ended.
+        let chunks = proven.records.div_ceil(settings.chunk_records.max(1) as u64);
+        let workers = site.register.workers.min(usize::try_from(chunks).unwrap_or(usize::MAX)).max(1);
+        let mut nonces = Vec::with_capacity(workers);
+        for _ in 0..workers {
             nonces.push(Nonces::from_seed(*(site.entropy)()?));
         }
         let job = Job {
@@ -179,9 +187,8 @@ impl Story {
         mut scribe: Option<Scribe>,
     ) -> Result<(), Fatal> {
         let ended = async {
-            patiently!(self.site, answer::write_reports(&self.site, issuer, no, true, scribe.take()).await)?;
-            let record = patiently!(self.site, Ok(self.site.ledger.file(no).await?))?;
-            let tally = patiently!(self.site, Ok(self.site.ledger.standing(no).await?.tally))?;
+            let (record, tally) =
+                patiently!(self.site, answer::write_reports(&self.site, issuer, no, true, scribe.take()).await)?;
             // Here and not when they are registered, since an earlier process may have done that; and before the file is
             // done, since a batch run may end then.
             Progress::add(&self.site.progress.records_rejected, tally.rejected);
