@@ -179,7 +179,8 @@ impl Site {
         let Some(issuer) = setup.issuer(&record.issuer) else {
             return Err(AgainError::NotKept(format!("its issuer {} is not in the configuration", record.issuer)));
         };
-        let ack = answer::write_ack(self, issuer, record, setup.contact.as_deref(), false).await?;
+        let contact = answer::contact(self, record, &setup).await?;
+        let ack = answer::write_ack(self, issuer, record, contact.as_deref(), false).await?;
         if record.decision == Some(Decision::Accepted) {
             answer::write_reports(self, issuer, record.no, false, None).await?;
             return Ok(());

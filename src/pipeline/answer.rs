@@ -15,9 +15,17 @@ use crate::services::cards::{OUT, refused_batch};
 
 use super::patience::{Trouble, blocking};
 use super::scribe::{Pages, Scribe, Word};
-use super::site::{Issuer, Settings, Site};
+use super::site::{Issuer, Settings, Setup, Site};
 use super::source;
 use super::trail::{self, Use};
+
+/// Whom a sender turns to: of an accepted file that is fixed with everything else, of any other it is who stands in the setup.
+pub(super) async fn contact(site: &Site, record: &FileRecord, setup: &Setup) -> Result<Option<String>, Trouble> {
+    Ok(match record.decision {
+        Some(Decision::Accepted) => settings(&site.ledger.standing(record.no).await?.settings)?.contact,
+        _ => setup.contact.clone(),
+    })
+}
 
 /// Writes the ack: after the decision is committed, before any record.
 pub(super) async fn write_ack(
@@ -27,12 +35,7 @@ pub(super) async fn write_ack(
     contact: Option<&str>,
     first_time: bool,
 ) -> Result<Outbound, Trouble> {
-    let contact = match record.decision {
-        // Fixed with everything else when the file was accepted.
-        Some(Decision::Accepted) => settings(&site.ledger.standing(record.no).await?.settings)?.contact,
-        _ => contact.map(str::to_owned),
-    };
-    let content = ack::content(record, contact.as_deref());
+    let content = ack::content(record, contact);
     let (outbox, name) = (issuer.outbox.clone(), ack::name(&record.stem));
     let ack = blocking(move || Ok(outbox.put(&name, &content)?)).await?;
     deliver(site, issuer, record, &[&ack], first_time).await?;

@@ -94,12 +94,14 @@ pub(super) struct Scribe {
 }
 
 impl Scribe {
-    /// Begins, where it is worth it.
-    pub(super) fn begin(pages: Pages) -> Option<Self> {
-        let ahead = definition(pages.settings.service).is_some_and(|service| service.answers_ahead);
-        if !ahead || pages.record.records.unwrap_or(0) < AHEAD_RECORDS_MIN {
-            return None;
-        }
+    /// Whether a file is large enough, and of a service whose rows say all once they are committed.
+    pub(super) fn is_worth_it(record: &FileRecord) -> bool {
+        let service = record.service.and_then(definition);
+        service.is_some_and(|service| service.answers_ahead) && record.records.unwrap_or(0) >= AHEAD_RECORDS_MIN
+    }
+
+    /// Begins.
+    pub(super) fn begin(pages: Pages) -> Self {
         let (words, told) = channel();
         let (end, ended) = oneshot::channel();
         let runtime = Handle::current();
@@ -107,7 +109,7 @@ impl Scribe {
             // Who asked may be gone.
             let _ = end.send(pages.write(&runtime, told));
         });
-        Some(Self { words, ended })
+        Self { words, ended }
     }
 
     /// So many chunks are committed. Nobody waits for it, and one that failed is found out at the end.

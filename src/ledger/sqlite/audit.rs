@@ -56,10 +56,18 @@ pub(super) async fn append(write: &mut Write<'_>, entry: &AuditEntry) -> Result<
 }
 
 async fn add(write: &mut Write<'_>, entry: &AuditEntry) -> Result<(), LedgerError> {
-    let row = AuditRow::next(head(write.on()?).await?.as_ref(), entry);
+    let known = write.head().and_then(|head| *head);
+    let before = match known {
+        Some(before) => Some(before),
+        None => head(write.on()?).await?,
+    };
+    let row = AuditRow::next(before.as_ref(), entry);
+    let anchor = row.anchor();
+    // The row and the mark of the newest one, as one call.
     let added = sqlx::query(
         "INSERT INTO audit (seq, version, at, event, actor, issuer, file, detail, hash) \
-         VALUES (?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?, CAST(? AS TEXT), ?)",
+         VALUES (?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?, CAST(? AS TEXT), ?); \
+         INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
     )
     .bind(row.seq)
     .bind(TRAIL_VERSION)
@@ -70,19 +78,16 @@ async fn add(write: &mut Write<'_>, entry: &AuditEntry) -> Result<(), LedgerErro
     .bind(row.file)
     .bind(&row.detail)
     .bind(&row.hash)
-    .execute(write.on()?)
-    .await?;
-    let mark = row.anchor().map(|anchor| anchor.to_string());
-    let marked = sqlx::query(
-        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    )
     .bind(HEAD)
-    .bind(mark)
+    .bind(anchor.map(|anchor| anchor.to_string()))
     .execute(write.on()?)
     .await?;
     // A trigger can make a statement do nothing without an error.
-    if added.rows_affected() != 1 || marked.rows_affected() != 1 {
+    if added.rows_affected() != 2 {
         return Err(LedgerError::Trail(sqlx::Error::RowNotFound));
+    }
+    if let Some(head) = write.head() {
+        *head = anchor;
     }
     Ok(())
 }

@@ -210,24 +210,24 @@ impl SqliteLedger {
 /// One step of a file's state, as a compare-and-set, with the time that the new state remembers. Whoever gets on is cleared
 /// of ends of the process, and so is one that waits again: it was read to its end.
 async fn step(write: &mut Write<'_>, no: FileNo, from: &[State], to: State, at: Timestamp) -> Result<(), LedgerError> {
-    let row = sqlx::query("SELECT state FROM file WHERE no = ?").bind(no.0).fetch_one(write.on()?).await?;
-    let word: String = row.try_get(0)?;
-    if !State::from_word(&word).is_some_and(|state| from.contains(&state)) {
-        return Err(LedgerError::Inconsistent(format!("file {no} is {word} and cannot become {}", to.as_str())));
-    }
-    sqlx::query(
+    let sql = format!(
         "UPDATE file SET state = ?1, aborts = CASE WHEN state = ?1 AND ?1 <> 'WAITING' THEN aborts ELSE 0 END, \
          kills = CASE WHEN state = ?1 AND ?1 <> 'WAITING' THEN kills ELSE 0 END, \
          started_at = CASE WHEN ?1 = 'REGISTERING' THEN coalesce(started_at, ?2) ELSE started_at END, \
          finished_at = CASE WHEN ?1 = 'REGISTERED' THEN coalesce(finished_at, ?2) ELSE finished_at END, \
-         done_at = CASE WHEN ?1 = 'DONE' THEN coalesce(done_at, ?2) ELSE done_at END WHERE no = ?3",
-    )
-    .bind(to.as_str())
-    .bind(at.0)
-    .bind(no.0)
-    .execute(write.on()?)
-    .await?;
-    Ok(())
+         done_at = CASE WHEN ?1 = 'DONE' THEN coalesce(done_at, ?2) ELSE done_at END WHERE no = ?3 AND state IN ({})",
+        (0..from.len()).map(|state| format!("?{}", state + 4)).collect::<Vec<_>>().join(",")
+    );
+    let mut update = sqlx::query(AssertSqlSafe(sql)).bind(to.as_str()).bind(at.0).bind(no.0);
+    for state in from {
+        update = update.bind(state.as_str());
+    }
+    if update.execute(write.on()?).await?.rows_affected() == 1 {
+        return Ok(());
+    }
+    let row = sqlx::query("SELECT state FROM file WHERE no = ?").bind(no.0).fetch_one(write.on()?).await?;
+    let word: &str = row.try_get(0)?;
+    Err(LedgerError::Inconsistent(format!("file {no} is {word} and cannot become {}", to.as_str())))
 }
 
 pub(super) fn one_step(changed: u64, no: FileNo, to: &str) -> Result<(), LedgerError> {

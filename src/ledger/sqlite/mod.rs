@@ -74,11 +74,13 @@ pub struct SqliteLedger {
 pub(super) struct Writer {
     connection: SqliteConnection,
     young: Option<Young>,
+    /// The newest row of the audit trail, once it is known.
+    head: Option<Anchor>,
 }
 
 impl Writer {
     pub(super) fn new(connection: SqliteConnection) -> Self {
-        Self { connection, young: None }
+        Self { connection, young: None, head: None }
     }
 }
 
@@ -105,6 +107,11 @@ impl Write<'_> {
         Ok((&mut writer.connection, young))
     }
 
+    /// The newest row of the audit trail with those of this transaction, if it is known; stays when this transaction is committed.
+    fn head(&mut self) -> Option<&mut Option<Anchor>> {
+        self.guard.as_mut().map(|writer| &mut writer.head)
+    }
+
     async fn reader(&mut self) -> Result<Reader<'_>, LedgerError> {
         let (on, young) = self.with_young().await?;
         Ok(Reader { on, young })
@@ -118,10 +125,10 @@ impl Write<'_> {
     /// Undoes everything since the begin and keeps the connection, cache and all.
     pub(super) async fn undo(mut self) -> Result<(), LedgerError> {
         sqlx::query("ROLLBACK").execute(self.on()?).await?;
-        if self.change().is_some_and(|change| change.any)
-            && let Some(writer) = self.guard.as_mut()
-        {
-            writer.young = None;
+        let changed = self.change().is_some_and(|change| change.any);
+        if let Some(writer) = self.guard.as_mut() {
+            writer.head = None;
+            writer.young.take_if(|_| changed);
         }
         self.whole = true;
         Ok(())

@@ -87,7 +87,8 @@ impl Story {
             if first.state != State::Done || self.results_purged(first.no).await? {
                 return Ok(());
             }
-            answer::write_ack(&self.site, &arrival.issuer, &first, arrival.setup.contact.as_deref(), false).await?;
+            let contact = answer::contact(&self.site, &first, &arrival.setup).await?;
+            answer::write_ack(&self.site, &arrival.issuer, &first, contact.as_deref(), false).await?;
             match answer::write_reports(&self.site, &arrival.issuer, first.no, false, None).await {
                 // Retention was faster than the report.
                 Err(Trouble::Hold(_)) if self.results_purged(first.no).await? => Ok(()),

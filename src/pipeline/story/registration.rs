@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::faults;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Standing};
 use crate::model::{FileNo, FileRecord, State, Timestamp};
 use crate::open::{Opened, Recipient};
 use crate::parse::Proven;
@@ -30,19 +30,13 @@ impl Story {
     pub(super) async fn accepted(&self, arrival: &Arrival, opened: Opened, proven: Proven) -> Result<Next, Trouble> {
         let (site, record) = (&self.site, &arrival.record);
         let no = record.no;
-        if record.state == State::Accepted {
-            patiently!(
-                self.site,
-                answer::write_ack(site, &arrival.issuer, record, arrival.setup.contact.as_deref(), true).await
-            )?;
-        }
-        faults::reach("acked", &record.name);
-        // Side by side: whoever goes on with a file that is registered already removes its original too.
-        let (removed, begun) = tokio::join!(self.remove_original(arrival), self.registering(arrival));
-        removed?;
+        let standing = patiently!(self.site, Ok(site.ledger.standing(no).await?))?;
+        let settings = answer::settings(&standing.settings)?;
+        // Side by side, but for the first record, which comes after the ack.
+        let (begun, made) =
+            tokio::join!(self.begin(arrival, &settings), self.job(arrival, &standing, &settings, &opened, &proven));
         begun?;
-        faults::reach("original_removed", &record.name);
-        let (ended, scribe) = self.register(arrival, &opened, &proven).await?;
+        let (ended, scribe) = self.register(arrival, &standing, made?).await?;
         if ended == Ended::Stopped {
             return Err(Trouble::Stopped);
         }
@@ -67,27 +61,40 @@ impl Story {
         Ok(Next::Report(no, Arc::clone(&arrival.issuer), scribe))
     }
 
-    /// From now on its records are being registered, with the issuer's keys.
-    async fn registering(&self, arrival: &Arrival) -> Result<(), Trouble> {
+    /// Tells the sender, removes the original, and has the ledger know that records are being registered from now on.
+    async fn begin(&self, arrival: &Arrival, settings: &Settings) -> Result<(), Trouble> {
         let (site, record) = (&self.site, &arrival.record);
+        if record.state == State::Accepted {
+            let contact = settings.contact.as_deref();
+            patiently!(self.site, answer::write_ack(site, &arrival.issuer, record, contact, true).await)?;
+        }
+        faults::reach("acked", &record.name);
+        // Side by side: whoever goes on with a file that is registered already removes its original too.
         let told = trail::use_of_key(site, record, Use::Vault(arrival.issuer.keys.epoch()));
-        patiently!(self.site, {
-            let from = [State::Accepted, State::Registering];
-            Ok(site.ledger.advance(record.no, &from, State::Registering, site.clock.now(), Some(&told)).await?)
-        })
+        let registering = async {
+            patiently!(self.site, {
+                let from = [State::Accepted, State::Registering];
+                Ok(site.ledger.advance(record.no, &from, State::Registering, site.clock.now(), Some(&told)).await?)
+            })
+        };
+        let (removed, begun) = tokio::join!(self.remove_original(arrival), registering);
+        removed?;
+        begun?;
+        faults::reach("original_removed", &record.name);
+        Ok(())
     }
 
-    /// Registers what is left of the file. Of a large one the answers are begun meanwhile.
-    async fn register(
+    /// What is to be registered of the file.
+    async fn job(
         &self,
         arrival: &Arrival,
+        standing: &Standing,
+        settings: &Settings,
         opened: &Opened,
         proven: &Proven,
-    ) -> Result<(Ended, Option<Scribe>), Trouble> {
+    ) -> Result<Job, Trouble> {
         let (site, record) = (&self.site, &arrival.record);
-        let standing = patiently!(self.site, Ok(site.ledger.standing(record.no).await?))?;
-        let settings = answer::settings(&standing.settings)?;
-        let judge = Arc::new(self.judge(arrival, &settings, &standing.content_digest).await?);
+        let judge = Arc::new(self.judge(arrival, settings, &standing.content_digest).await?);
         let mut plaintext = match opened.plaintext() {
             Ok(plaintext) => plaintext,
             Err(error) => return Err(Trouble::Hold(format!("the copy does not open again: {error}"))),
@@ -99,7 +106,7 @@ impl Story {
         for _ in 0..workers {
             nonces.push(Nonces::from_seed(*(site.entropy)()?));
         }
-        let job = Job {
+        Ok(Job {
             no: record.no,
             issuer: record.issuer.clone(),
             read: Box::new(move |buffer| Ok(plaintext.read(buffer)?)),
@@ -108,10 +115,25 @@ impl Story {
             first_chunk: standing.chunks,
             judge,
             nonces,
+        })
+    }
+
+    /// Registers what is left of the file. Of a large one the answers are begun meanwhile.
+    async fn register(
+        &self,
+        arrival: &Arrival,
+        standing: &Standing,
+        job: Job,
+    ) -> Result<(Ended, Option<Scribe>), Trouble> {
+        let (site, record) = (&self.site, &arrival.record);
+        let left = record.records.unwrap_or(0).saturating_sub(standing.tally.records());
+        Progress::add(&site.progress.records_accepted, left);
+        let scribe = if Scribe::is_worth_it(record) {
+            let now = patiently!(self.site, Ok(site.ledger.file(record.no).await?))?;
+            Some(Scribe::begin(answer::pages(site, &arrival.issuer, &now, standing)?))
+        } else {
+            None
         };
-        Progress::add(&site.progress.records_accepted, proven.records.saturating_sub(standing.tally.records()));
-        let now = patiently!(self.site, Ok(site.ledger.file(record.no).await?))?;
-        let scribe = Scribe::begin(answer::pages(site, &arrival.issuer, &now, &standing)?);
         let watching = Watching { story: self, record, progress: &site.progress, failing: Mutex::default(), scribe };
         let ended = register::register(job, site.register, &site.ledger, &watching, &site.stop).await?;
         Ok((ended, watching.scribe))
