@@ -60,7 +60,7 @@ def services(site: Site, options) -> dict:
 
 def small(site: Site, options) -> dict:
     """A thousand files of a hundred records, of one issuer and of ten, as one batch run. Time is that of the whole process."""
-    files, result, rows = SMALL_FILES, {}, []
+    files, result, rows, homes = SMALL_FILES, {}, [], []
     for issuers in (1, 10):
         of = Site(site.base, site.nightdrop, issuers)
         every = [(of.issuers[n % issuers], n // issuers) for n in range(files)]
@@ -70,7 +70,8 @@ def small(site: Site, options) -> dict:
         ]
 
         def run(*before):
-            home = of.fresh("small", cache=options.cache)
+            home = of.fresh(f"small-{issuers}-{len(homes)}", cache=options.cache)
+            homes.append(home)
             for issuer, file in sealed:
                 drop(file, home, issuer)
             os.sync()
@@ -102,6 +103,8 @@ def small(site: Site, options) -> dict:
         f"{files:,} files of {SMALL_RECORDS} records, settle 0, medians of {options.rounds} rounds; syncs counted by strace in a run of its own",
         ["", "files/s", "cpu a file", "memory", "syncs a file"], rows,
     )
+    for home in homes:
+        shutil.rmtree(home)
     return {"files": files, "records": SMALL_RECORDS, "issuers": result}
 
 
