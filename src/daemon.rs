@@ -43,6 +43,7 @@ type LeftOpen = Vec<(FileRecord, String)>;
 
 /// Runs until the word to stop is said or, as a batch, until what waits is done.
 pub async fn run(site: Arc<Site>, options: Options) -> Result<Left, Fatal> {
+    site.ledger.read_ahead();
     let mut left_open = tidy_up(&site).await?;
     if left_open.iter().any(|(record, _)| record.ends.suspect()) {
         suspects::run(&site, left_open).await?;

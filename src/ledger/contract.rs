@@ -374,6 +374,8 @@ pub trait Ledger: AlarmBook + NightBook + ReportBook + Send + Sync {
     async fn accounts(&self, of: &Selection, after: FileNo, count: u32) -> Result<Vec<Account>, LedgerError>;
     /// The figures for `status`.
     async fn overview(&self, newest: u32) -> Result<Overview, LedgerError>;
+    /// Begins to read what the first registration would have to wait for. Whoever does not ask for it waits then.
+    fn read_ahead(&self) {}
     /// Marks a clean stop and closes.
     async fn close(&self) -> Result<(), LedgerError>;
 }

@@ -29,6 +29,7 @@ mod statements;
 #[cfg(test)]
 mod tests;
 mod vault;
+mod write;
 mod young;
 
 use std::collections::HashMap;
@@ -40,7 +41,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Row, SqliteConnection, SqlitePool};
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::model::{FileNo, FileRecord, Outbound, RecordRow, State, Timestamp};
 use crate::services::{PreparedChunk, Register};
@@ -54,7 +55,8 @@ use super::{
 
 use fingerprints::Reader;
 pub use opening::{Notes, Options, held_by_another, open, open_read_only};
-use young::{Change, Young};
+use write::{ReadAhead, Write, Writer};
+use young::Young;
 
 /// The store. One process holds it at a time.
 pub struct SqliteLedger {
@@ -64,110 +66,16 @@ pub struct SqliteLedger {
     readers: SqlitePool,
     // What one that only reads has found to be young.
     young_seen: OnceCell<Young>,
+    reading: ReadAhead,
     issuers: Table<HashMap<String, i64>>,
     // Held as long as the store is open; the system lets go of it however the process ends.
     lock: Option<File>,
     path: PathBuf,
 }
 
-/// The one connection that writes, and what is remembered as long as it is open.
-pub(super) struct Writer {
-    connection: SqliteConnection,
-    young: Option<Young>,
-    /// The newest row of the audit trail, once it is known.
-    head: Option<Anchor>,
-}
-
-impl Writer {
-    pub(super) fn new(connection: SqliteConnection) -> Self {
-        Self { connection, young: None, head: None }
-    }
-}
-
-/// A write in progress. Dropped before [`Write::commit`], the connection is closed and everything since the begin is undone.
-pub(super) struct Write<'a> {
-    guard: MutexGuard<'a, Option<Writer>>,
-    young_max: usize,
-    whole: bool,
-}
-
-impl Write<'_> {
-    pub(super) fn on(&mut self) -> Result<&mut SqliteConnection, LedgerError> {
-        let writer = self.guard.as_mut().ok_or(LedgerError::Database(sqlx::Error::PoolClosed))?;
-        Ok(&mut writer.connection)
-    }
-
-    /// The connection, and the young fingerprints; what is changed of them stays when this transaction is committed.
-    async fn with_young(&mut self) -> Result<(&mut SqliteConnection, &mut Young), LedgerError> {
-        let writer = self.guard.as_mut().ok_or(LedgerError::Database(sqlx::Error::PoolClosed))?;
-        let young = match &mut writer.young {
-            Some(young) => young,
-            none => none.insert(fingerprints::load(&mut writer.connection, self.young_max).await?),
-        };
-        Ok((&mut writer.connection, young))
-    }
-
-    /// The newest row of the audit trail with those of this transaction, if it is known; stays when this transaction is committed.
-    fn head(&mut self) -> Option<&mut Option<Anchor>> {
-        self.guard.as_mut().map(|writer| &mut writer.head)
-    }
-
-    async fn reader(&mut self) -> Result<Reader<'_>, LedgerError> {
-        let (on, young) = self.with_young().await?;
-        Ok(Reader { on, young })
-    }
-
-    /// What this transaction has changed of the young fingerprints.
-    fn change(&mut self) -> Option<&mut Change> {
-        Some(&mut self.guard.as_mut()?.young.as_mut()?.change)
-    }
-
-    /// Undoes everything since the begin and keeps the connection, cache and all.
-    pub(super) async fn undo(mut self) -> Result<(), LedgerError> {
-        sqlx::query("ROLLBACK").execute(self.on()?).await?;
-        let changed = self.change().is_some_and(|change| change.any);
-        if let Some(writer) = self.guard.as_mut() {
-            writer.head = None;
-            writer.young.take_if(|_| changed);
-        }
-        self.whole = true;
-        Ok(())
-    }
-
-    pub(super) async fn commit(mut self) -> Result<(), LedgerError> {
-        if self.change().is_some_and(|change| change.range.is_some()) {
-            return Err(LedgerError::Inconsistent("fingerprints came, and which ones was not written down".into()));
-        }
-        sqlx::query("COMMIT").execute(self.on()?).await?;
-        if let Some(change) = self.change() {
-            *change = Change::default();
-        }
-        self.whole = true;
-        Ok(())
-    }
-}
-
-impl Drop for Write<'_> {
-    fn drop(&mut self) {
-        if !self.whole {
-            *self.guard = None;
-        }
-    }
-}
-
 impl SqliteLedger {
-    pub(super) async fn begin(&self) -> Result<Write<'_>, LedgerError> {
-        let mut guard = self.writer.lock().await;
-        if guard.is_none() {
-            *guard = Some(Writer::new(SqliteConnection::connect_with(&self.write_options).await?));
-        }
-        let mut write = Write { guard, young_max: self.young_max, whole: false };
-        sqlx::query("BEGIN IMMEDIATE").execute(write.on()?).await?;
-        Ok(write)
-    }
-
     /// An issuer's number, given to it at its first use.
-    pub(super) async fn issuer(&self, write: &mut Write<'_>, id: &str) -> Result<i64, LedgerError> {
+    async fn issuer(&self, write: &mut Write<'_>, id: &str) -> Result<i64, LedgerError> {
         if let Some(no) = self.known_issuer(id) {
             return Ok(no);
         }
@@ -177,11 +85,7 @@ impl SqliteLedger {
     }
 
     /// The same for who must not write: `None` for an issuer that was never seen.
-    pub(super) async fn issuer_if_known(
-        &self,
-        reader: &mut SqliteConnection,
-        id: &str,
-    ) -> Result<Option<i64>, LedgerError> {
+    async fn issuer_if_known(&self, reader: &mut SqliteConnection, id: &str) -> Result<Option<i64>, LedgerError> {
         let row = sqlx::query("SELECT no FROM issuer WHERE id = ?").bind(id).fetch_optional(reader).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
@@ -494,7 +398,18 @@ impl Ledger for SqliteLedger {
         self.figures(newest).await
     }
 
+    fn read_ahead(&self) {
+        let (readers, max) = (self.readers.clone(), self.young_max);
+        let reading = tokio::spawn(async move { fingerprints::load(&mut *readers.acquire().await?, max).await });
+        if let Ok(mut place) = self.reading.lock() {
+            place.replace(reading);
+        }
+    }
+
     async fn close(&self) -> Result<(), LedgerError> {
+        if let Some(reading) = self.reading.lock().ok().and_then(|mut reading| reading.take()) {
+            reading.abort();
+        }
         let mut guard = self.writer.lock().await;
         if let Some(mut writer) = guard.take() {
             sqlx::query("UPDATE meta SET value = 'yes' WHERE key = 'stopped_cleanly'")

@@ -212,6 +212,7 @@ async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
     drop(ledger);
     let (mut ledger, _) = open(&options(directory.path())).await.unwrap();
     ledger.young_max = 30;
+    ledger.read_ahead();
     assert!(suite::commit(&ledger, out, &mut [suite::chunk(out, 0, &[Ok(1)])]).await.is_err());
     let (_, codes) = register(&ledger, "D.csv", 4, &order[..140]).await;
     assert_eq!(codes, [None; 140], "taken out, they can come again");
