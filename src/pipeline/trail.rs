@@ -24,7 +24,7 @@ pub(super) async fn key_used(site: &Site, record: &FileRecord, what: Use<'_>) ->
     Ok(site.ledger.audit(&use_of_key(site, record, what)).await?)
 }
 
-/// The entry that tells of a use.
+/// The entry that tells of a use, where it is written with a step of the file.
 pub(super) fn use_of_key(site: &Site, record: &FileRecord, what: Use<'_>) -> AuditEntry {
     let (to, key) = match what {
         Use::Open(name) => ("open", json!(name)),

@@ -51,11 +51,13 @@ impl Story {
                 return Ok(Decided::Accepted);
             }
             Ok(site.ledger.decide(&candidate).await?)
-        })?;
-        if decided == Decided::Accepted {
+        });
+        // Told with the acceptance; whatever else came of it undid that too.
+        if matches!(decided, Ok(Decided::Accepted)) {
             waiting.told = None;
         }
         self.tell(&mut waiting.told).await?;
+        let decided = decided?;
         if let Decided::SequenceGap(expected) = decided {
             let until = record.received_at.after(feed.sequence_wait);
             if site.clock.now() < until {

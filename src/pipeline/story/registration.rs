@@ -69,7 +69,7 @@ impl Story {
             patiently!(self.site, answer::write_ack(site, &arrival.issuer, record, contact, true).await)?;
         }
         faults::reach("acked", &record.name);
-        // Side by side: whoever goes on with a file that is registered already removes its original too.
+        // Side by side: a start that finds the file REGISTERING removes its original too.
         let told = trail::use_of_key(site, record, Use::Vault(arrival.issuer.keys.epoch()));
         let registering = async {
             patiently!(self.site, {
