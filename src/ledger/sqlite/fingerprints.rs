@@ -5,7 +5,8 @@
 //! they are there is told by the cards themselves: a commit writes down the range of the cards that it brought, and a process that
 //! starts reads those cards' fingerprints (the view `fingerprint_young`). When there are as many as there may be, they move into the
 //! old index, a stretch with each commit, in order of their keys, so that a page of it is written once for all that came to it in the
-//! meantime. A fingerprint is in one of the two.
+//! meantime. A fingerprint is in one of the two. Whoever looks one up asks memory first, then the old index's filter, and the index
+//! itself only if that one says that it may be there.
 
 use std::collections::HashMap;
 
@@ -15,13 +16,16 @@ use crate::ledger::LedgerError;
 use crate::model::unhex;
 use crate::vault::Fingerprint;
 
-use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of};
+use super::statements::marks;
 use super::vault::{broken, fingerprint};
 use super::young::{Card, Young};
-use super::{Write, vault};
+use super::{Write, old, vault};
 
 /// Bytes of cache for each fingerprint that may be young.
 const CACHE_BYTES_EACH: u64 = 64;
+
+/// The filter takes an eighth of the cache's bytes at most.
+const CACHE_PER_FILTER: u64 = 8;
 
 /// A table of a power of two has room for seven eighths of that: with more it would be made twice as large.
 const fn full_table(entries: u64) -> u64 {
@@ -40,9 +44,21 @@ const STRETCHES: usize = 64;
 /// Ranges that are read at once.
 const RANGES: i64 = 8;
 
-/// How many fingerprints a generation may have.
-pub(super) fn young_max(cache_bytes: u64) -> usize {
-    usize::try_from(full_table(cache_bytes / CACHE_BYTES_EACH).min(YOUNG_MAX)).unwrap_or(0)
+/// What may be held in memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Room {
+    /// How many fingerprints a generation may have.
+    pub(super) young_max: usize,
+    /// The bytes that the old index's filter may grow to.
+    pub(super) filter_bytes: u64,
+}
+
+impl Room {
+    /// The share of a cache of so many bytes.
+    pub(super) fn of_cache(bytes: u64) -> Self {
+        let young_max = full_table(bytes / CACHE_BYTES_EACH).min(YOUNG_MAX);
+        Self { young_max: usize::try_from(young_max).unwrap_or(0), filter_bytes: bytes / CACHE_PER_FILTER }
+    }
 }
 
 /// The register to be read, with the fingerprints that it has in no index.
@@ -52,12 +68,13 @@ pub(super) struct Reader<'a> {
 }
 
 /// Reads which fingerprints are young.
-pub(super) async fn load(on: &mut SqliteConnection, max: usize) -> Result<Young, LedgerError> {
+pub(super) async fn load(on: &mut SqliteConnection, room: Room) -> Result<Young, LedgerError> {
     let state = sqlx::query(
         "SELECT generation + 1, NOT EXISTS (SELECT 1 FROM fingerprint_old), fingerprint FROM fingerprint_ageing",
     );
     let state = state.fetch_one(&mut *on).await?;
-    let mut young = Young::new(state.try_get(0)?, state.try_get(1)?, max);
+    let filter = old::load_filter(&mut *on, room.filter_bytes).await?;
+    let mut young = Young::new(state.try_get(0)?, state.try_get(1)?, room.young_max, filter);
     let mut after: i64 = 0;
     loop {
         // A row a range: each row takes its way between threads.
@@ -100,12 +117,9 @@ pub(super) async fn note(
         let new = young.note(Card { issuer, fingerprint, pan_id });
         if new { &mut noted } else { &mut known }.push(place);
     }
-    let old = if young.none_is_old {
-        HashMap::new()
-    } else {
-        let keys: Vec<Fingerprint> = noted.iter().filter_map(|place| pans.get(*place)).map(|(key, _)| *key).collect();
-        holders_in_old(on, issuer, &keys).await?
-    };
+    let keys = noted.iter().filter_map(|place| pans.get(*place)).map(|(key, _)| *key);
+    let keys: Vec<Fingerprint> = keys.filter(|key| young.may_be_old(key)).collect();
+    let old = old::holders(on, issuer, &keys).await?;
     for place in noted {
         let Some((fingerprint, pan_id)) = pans.get(place) else { continue };
         if old.contains_key(fingerprint) {
@@ -147,33 +161,11 @@ pub(super) async fn holders(
     for key in keys {
         match reader.young.holder(issuer, key) {
             Some(pan_id) => _ = found.insert(*key, pan_id),
-            None if reader.young.none_is_old => {}
-            None => left.push(*key),
+            None if reader.young.may_be_old(key) => left.push(*key),
+            None => {}
         }
     }
-    found.extend(holders_in_old(reader.on, issuer, &left).await?);
-    Ok(found)
-}
-
-async fn holders_in_old(
-    on: &mut SqliteConnection,
-    issuer: i64,
-    keys: &[Fingerprint],
-) -> Result<HashMap<Fingerprint, i64>, LedgerError> {
-    let mut found = HashMap::new();
-    for part in keys.chunks(ROWS_A_STATEMENT) {
-        let sql = format!(
-            "SELECT fingerprint, pan_id FROM fingerprint_old WHERE issuer = {issuer} AND fingerprint IN ({})",
-            marks(part.len())
-        );
-        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
-        for key in part {
-            select = select.bind(key.to_vec());
-        }
-        for row in select.fetch_all(&mut *on).await? {
-            found.insert(fingerprint(row.try_get(0)?)?, row.try_get(1)?);
-        }
-    }
+    found.extend(old::holders(reader.on, issuer, &left).await?);
     Ok(found)
 }
 
@@ -195,19 +187,7 @@ pub(super) async fn forget(write: &mut Write<'_>, issuer: i64, pan_ids: &[(i64, 
             old.push(fingerprint);
         }
     }
-    let old = vault::sorted(old.into_iter());
-    for part in old.chunks(ROWS_A_STATEMENT) {
-        let sql =
-            format!("DELETE FROM fingerprint_old WHERE issuer = {issuer} AND fingerprint IN ({})", marks(part.len()));
-        let mut delete = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        for key in part {
-            delete = delete.bind(key.to_vec());
-        }
-        if delete.execute(&mut *on).await?.rows_affected() != part.len() as u64 {
-            return Err(broken("the index of fingerprints"));
-        }
-    }
-    Ok(())
+    old::take_out(on, issuer, &vault::sorted(old.into_iter())).await
 }
 
 /// Writes down which cards came in this transaction, and moves a stretch of the generation that ages into the old index.
@@ -227,20 +207,7 @@ pub(super) async fn age(write: &mut Write<'_>, issuer: i64) -> Result<(), Ledger
     }
     let more = STRETCH_TIMES * young.change.came;
     let Some((cards, last)) = young.stretch(more, young.max / STRETCHES) else { return Ok(()) };
-    // OR ROLLBACK, since a statement that could be undone alone keeps a copy of every page that it changes; a transaction that
-    // failed is thrown away in any case.
-    let sql = |rows| {
-        format!(
-            "INSERT OR ROLLBACK INTO fingerprint_old (issuer, fingerprint, pan_id) VALUES {}",
-            rows_of(rows, "?,?,?")
-        )
-    };
-    let statements = in_parts(&cards, 3, sql, |values, card| {
-        values.add(card.issuer)?;
-        values.add(&card.fingerprint[..])?;
-        values.add(card.pan_id)
-    });
-    execute_all(on, statements).await?;
+    old::put(on, young, &cards).await?;
     sqlx::query("UPDATE fingerprint_ageing SET fingerprint = ?").bind(last.to_vec()).execute(&mut *on).await?;
     if young.none_ages() {
         drop_aged(on, young).await?;

@@ -14,8 +14,10 @@ mod chunks;
 mod click_to_pay;
 mod decide;
 mod files;
+mod filter;
 mod fingerprints;
 mod nights;
+mod old;
 mod opening;
 mod pan_lists;
 mod partner;
@@ -53,7 +55,7 @@ use super::{
     Verified,
 };
 
-use fingerprints::Reader;
+use fingerprints::{Reader, Room};
 pub use opening::{Notes, Options, held_by_another, open, open_read_only};
 use write::{ReadAhead, Write, Writer};
 use young::Young;
@@ -62,7 +64,7 @@ use young::Young;
 pub struct SqliteLedger {
     write_options: SqliteConnectOptions,
     writer: Mutex<Option<Writer>>,
-    young_max: usize,
+    room: Room,
     readers: SqlitePool,
     // What one that only reads has found to be young.
     young_seen: OnceCell<Young>,
@@ -235,8 +237,7 @@ impl Ledger for SqliteLedger {
             write.undo().await?;
             return Ok(register);
         }
-        let young =
-            self.young_seen.get_or_try_init(async || fingerprints::load(&mut reader, self.young_max).await).await?;
+        let young = self.young_seen.get_or_try_init(async || fingerprints::load(&mut reader, self.room).await).await?;
         services::read(&mut Reader { on: &mut reader, young }, no, issuer, chunks).await
     }
 
@@ -399,8 +400,8 @@ impl Ledger for SqliteLedger {
     }
 
     fn read_ahead(&self) {
-        let (readers, max) = (self.readers.clone(), self.young_max);
-        let reading = tokio::spawn(async move { fingerprints::load(&mut *readers.acquire().await?, max).await });
+        let (readers, room) = (self.readers.clone(), self.room);
+        let reading = tokio::spawn(async move { fingerprints::load(&mut *readers.acquire().await?, room).await });
         if let Ok(mut place) = self.reading.lock() {
             place.replace(reading);
         }

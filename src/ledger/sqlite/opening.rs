@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::ledger::LedgerError;
 use crate::model::Environment;
 
-use super::fingerprints::young_max;
+use super::fingerprints::Room;
 use super::{SqliteLedger, Writer};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("src/ledger/migrations/sqlite");
@@ -27,7 +27,8 @@ pub(super) const PAGE_BYTES: u32 = 8192;
 pub struct Options {
     /// The database file.
     pub path: PathBuf,
-    /// What the writer may hold in memory, in bytes: half for pages, half for young fingerprints.
+    /// What the writer may hold in memory, in bytes: half for pages, half for young fingerprints. The filter of old ones takes a
+    /// byte or two for each, up to an eighth as much besides.
     pub cache_bytes: u64,
     /// What the database is pinned to.
     pub environment: Environment,
@@ -130,7 +131,7 @@ pub async fn open(options: &Options) -> Result<(SqliteLedger, Notes), LedgerErro
     let ledger = SqliteLedger {
         write_options,
         writer: Mutex::new(Some(Writer::new(writer))),
-        young_max: young_max(options.cache_bytes),
+        room: Room::of_cache(options.cache_bytes),
         readers: readers(&options.path, false).await?,
         young_seen: OnceCell::new(),
         reading: Table::new(None),
@@ -156,7 +157,7 @@ pub async fn open_read_only(path: &Path) -> Result<SqliteLedger, LedgerError> {
     let ledger = SqliteLedger {
         write_options: SqliteConnectOptions::new().filename(path).read_only(true),
         writer: Mutex::new(None),
-        young_max: 0,
+        room: Room::default(),
         readers,
         young_seen: OnceCell::new(),
         reading: Table::new(None),

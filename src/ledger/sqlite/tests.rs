@@ -165,6 +165,16 @@ async fn strays(ledger: &SqliteLedger) -> i64 {
     sqlx::query(strays).fetch_one(&ledger.readers).await.unwrap().try_get(0).unwrap()
 }
 
+/// How many fingerprints of the old index its filter does not know, and how many parts the filter has.
+async fn filter(ledger: &SqliteLedger) -> (usize, usize) {
+    let mut reader = ledger.readers.acquire().await.unwrap();
+    let filter = super::old::load_filter(&mut reader, ledger.room.filter_bytes).await.unwrap();
+    let old = sqlx::query("SELECT fingerprint FROM fingerprint_old").fetch_all(&mut *reader).await.unwrap();
+    let fingerprints = old.iter().map(|row| row.get::<&[u8], _>(0).try_into().unwrap());
+    let unknown = fingerprints.filter(|fingerprint| !filter.may_hold(fingerprint)).count();
+    (unknown, (0..256).filter(|no| filter.part(*no).is_some()).count())
+}
+
 /// Registers PANs, a chunk of seven a group; the codes they got.
 async fn register(ledger: &SqliteLedger, name: &str, content: u8, pans: &[u8]) -> (FileNo, Vec<Option<Code>>) {
     let no = suite::registering(ledger, name, name, content).await;
@@ -178,13 +188,14 @@ async fn register(ledger: &SqliteLedger, name: &str, content: u8, pans: &[u8]) -
 #[tokio::test]
 async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
     let (directory, mut ledger) = fresh().await;
-    ledger.young_max = 10;
+    ledger.room.young_max = 10;
     let order: Vec<u8> = (0..=255_u8).map(|n| n.wrapping_mul(77)).collect();
     let (no, codes) = register(&ledger, "A.csv", 1, &order).await;
     assert_eq!(codes, [None; 256]);
     let (young, old) = fingerprints(&ledger).await;
     assert_eq!((young + old, strays(&ledger).await), (256, 0));
     assert!((1..=30).contains(&young), "{young} are young");
+    assert_eq!(filter(&ledger).await, (0, usize::try_from(old).unwrap()), "each has a part of its own here");
     let ranges = sqlx::query("SELECT count(*) FROM fingerprint_range").fetch_one(&ledger.readers).await.unwrap();
     assert!(ranges.try_get::<i64, _>(0).unwrap() <= 6, "of 37 commits only those are kept that brought what is young");
     let (_, codes) = register(&ledger, "B.csv", 2, &order).await;
@@ -207,17 +218,23 @@ async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
     let (young, old) = fingerprints(&ledger).await;
     assert_eq!((young + old, strays(&ledger).await), (116, 0));
 
-    // A process that starts reads what is young, and so does one after a failed commit.
+    // A process that starts reads what is young, and so does one after a failed commit. A part of the filter that is not there
+    // is made from the index when another fingerprint comes to it.
+    let mut write = ledger.begin().await.unwrap();
+    sqlx::query("DELETE FROM fingerprint_filter WHERE part % 2 = 0").execute(write.on().unwrap()).await.unwrap();
+    write.commit().await.unwrap();
     ledger.close().await.unwrap();
     drop(ledger);
     let (mut ledger, _) = open(&options(directory.path())).await.unwrap();
-    ledger.young_max = 30;
+    ledger.room.young_max = 30;
     ledger.read_ahead();
     assert!(suite::commit(&ledger, out, &mut [suite::chunk(out, 0, &[Ok(1)])]).await.is_err());
     let (_, codes) = register(&ledger, "D.csv", 4, &order[..140]).await;
     assert_eq!(codes, [None; 140], "taken out, they can come again");
     let (young, old) = fingerprints(&ledger).await;
     assert_eq!((young + old, strays(&ledger).await), (256, 0));
+    let (unknown, parts) = filter(&ledger).await;
+    assert!(unknown == 0 && parts > 128, "{unknown} are not in the filter, which has {parts} parts");
     let read_only = open_read_only(&options(directory.path()).path).await.unwrap();
     let mut again = [suite::chunk(out, 0, &order.iter().map(|pan| Ok(*pan)).collect::<Vec<_>>())];
     let Some(Register::PaymentCards(seen)) = read_only.touched(out, "ACME", &mut again).await.unwrap() else {

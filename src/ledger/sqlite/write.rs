@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use crate::ledger::{Anchor, LedgerError};
 
 use super::SqliteLedger;
-use super::fingerprints::{self, Reader};
+use super::fingerprints::{self, Reader, Room};
 use super::young::{Change, Young};
 
 /// Young fingerprints that are being read before a write asks for them. None can change meanwhile: who changes them, asks.
@@ -32,7 +32,7 @@ impl Writer {
 /// A write in progress. Dropped before [`Write::commit`], the connection is closed and everything since the begin is undone.
 pub(super) struct Write<'a> {
     guard: MutexGuard<'a, Option<Writer>>,
-    young_max: usize,
+    room: Room,
     reading: &'a ReadAhead,
     whole: bool,
 }
@@ -57,7 +57,7 @@ impl Write<'_> {
                 none.insert(match read {
                     Some(read) => read,
                     // Nobody asked ahead, or it failed: the error is this write's.
-                    None => fingerprints::load(&mut writer.connection, self.young_max).await?,
+                    None => fingerprints::load(&mut writer.connection, self.room).await?,
                 })
             }
         };
@@ -118,7 +118,7 @@ impl SqliteLedger {
         if guard.is_none() {
             *guard = Some(Writer::new(SqliteConnection::connect_with(&self.write_options).await?));
         }
-        let mut write = Write { guard, young_max: self.young_max, reading: &self.reading, whole: false };
+        let mut write = Write { guard, room: self.room, reading: &self.reading, whole: false };
         sqlx::query("BEGIN IMMEDIATE").execute(write.on()?).await?;
         Ok(write)
     }

@@ -6,6 +6,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::vault::Fingerprint;
 
+use super::filter::Filter;
+
 /// Whose a fingerprint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Card {
@@ -20,7 +22,9 @@ pub(super) struct Young {
     /// The number of the generation that is filled.
     pub(super) generation: i64,
     /// Whether the old index is empty, as it is as long as the register is small.
-    pub(super) none_is_old: bool,
+    none_is_old: bool,
+    /// What the old index may hold.
+    pub(super) filter: Filter,
     /// How many a generation may have; more only if they come in one commit, or before the one before has moved.
     pub(super) max: usize,
     filled: Generation,
@@ -88,10 +92,11 @@ impl Generation {
 
 impl Young {
     /// `generation` is filled by those that come.
-    pub(super) fn new(generation: i64, none_is_old: bool, max: usize) -> Self {
+    pub(super) fn new(generation: i64, none_is_old: bool, max: usize, filter: Filter) -> Self {
         Self {
             generation,
             none_is_old,
+            filter,
             max,
             filled: Generation::default(),
             ageing: Generation::default(),
@@ -136,6 +141,11 @@ impl Young {
         self.filled.holder(issuer, fingerprint).or_else(|| self.ageing.holder(issuer, fingerprint))
     }
 
+    /// Whether the old index may hold it.
+    pub(super) fn may_be_old(&self, fingerprint: &Fingerprint) -> bool {
+        !self.none_is_old && self.filter.may_hold(fingerprint)
+    }
+
     /// Takes one out; `false` if it is not held.
     pub(super) fn take_out(&mut self, issuer: i64, fingerprint: &Fingerprint) -> bool {
         let taken = self.filled.take_out(issuer, fingerprint) || self.ageing.take_out(issuer, fingerprint);
@@ -160,6 +170,9 @@ impl Young {
         self.change.any = true;
         self.generation += 1;
         self.ageing = std::mem::take(&mut self.filled);
+        if self.none_is_old {
+            self.filter.begin(self.ageing.count);
+        }
         (self.next, self.due) = (0, 0);
         self.step = u64::MAX / self.ageing.count.max(1) as u64;
     }
@@ -216,7 +229,7 @@ const LEADING_BITS: u32 = 20;
 
 #[cfg(test)]
 mod tests {
-    use super::{Card, Change, Young};
+    use super::{Card, Change, Filter, Young};
 
     const fn card(issuer: i64, first: u8, pan_id: i64) -> Card {
         let mut fingerprint = [7; 16];
@@ -226,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_first_of_two_is_noted_in_either_generation() {
-        let mut young = Young::new(1, true, 3);
+        let mut young = Young::new(1, true, 3, Filter::new(1 << 20));
         assert!(young.note(card(1, 5, 50)));
         assert!(!young.note(card(1, 5, 51)), "held");
         assert!(young.note(card(2, 5, 52)), "another issuer's");
@@ -249,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_generation_moves_in_order_without_what_was_taken_out() {
-        let mut young = Young::new(1, true, 3);
+        let mut young = Young::new(1, true, 3, Filter::new(1 << 20));
         for (issuer, first) in [(2, 40), (1, 250), (1, 90), (1, 60)] {
             assert!(young.note(card(issuer, first, i64::from(first))));
         }
@@ -263,7 +276,7 @@ mod tests {
         assert!(last > card(1, 90, 0).fingerprint && last < card(1, 250, 0).fingerprint);
         assert!(!young.none_is_old);
         assert_eq!(young.holder(1, &card(1, 90, 0).fingerprint), None, "to be looked for in the old index");
-        let mut again = Young::new(young.generation, false, 3);
+        let mut again = Young::new(young.generation, false, 3, Filter::new(1 << 20));
         again.restore(1, card(1, 250, 250));
         again.restored(&last);
         for mut young in [young, again] {
