@@ -148,6 +148,66 @@ fn everything_is_registered_once(world: &World, nights: &[Vec<File>]) {
     assert_eq!(world.out().recon(&stem).trailer, [there, 0, there, 0, 0, 0], "cards were lost");
 }
 
+/// With the smallest cache a generation of fingerprints is 14 336: the first file fills two, and the second has them move while the
+/// process is killed again and again.
+#[test]
+fn kills_while_fingerprints_age_lose_none_and_find_all() {
+    let peace = World::shaped(|shape| {
+        shape.reply = false;
+        shape.store = "cache = \"1MiB\"";
+        shape.daemon = "group_records_max = 1000";
+    });
+    let known = CsvFile::good("KNOWN", 410, 36_000);
+    let stem = peace.drop_sealed(&known);
+    peace.once().expect(0);
+    let ids = peace.out().recon(&stem).rows;
+    let storm = peace.copied(|_| {});
+    let file = CsvFile::new("MIXED").with(|file| {
+        for n in 0..24_000_u64 {
+            let record_ref = format!("r-{n}");
+            match n % 8 {
+                0 => file.register(&record_ref, &pan::pan(pan::ACME, 410, n * 3 / 2), "EUR"),
+                1 | 5 => file.delete(&record_ref, &ids[usize::try_from(n).unwrap()]["payment_card_id"]),
+                // Deleted three records before.
+                4 => file.register(&record_ref, &pan::pan(pan::ACME, 410, n - 3), "EUR"),
+                _ => file.register(&record_ref, &pan::pan(pan::ACME, 411, n), "EUR"),
+            };
+        }
+    });
+    peace.drop_sealed(&file);
+    peace.once().expect(0);
+
+    let stem = storm.drop_sealed(&file);
+    let mut kills = 0;
+    while !storm.out().has(&format!("{stem}.summary.json")) {
+        let mut daemon = storm.daemon_unready();
+        storm.wait_for(&mut daemon, &format!("{stem}.ack.json"));
+        pause(Duration::from_millis(20 + 10 * kills));
+        daemon.kill();
+        kills += 1;
+        assert!(kills < 500, "it never comes to an end");
+    }
+    storm.once().expect(0);
+    let name = format!("{stem}.recon.csv");
+    let (calm, wild) = (peace.out().content(&name), storm.out().content(&name));
+    expect_same(&format!("recon after {kills} kills"), &calm, &wild);
+    assert!(kills > 2, "it was killed {kills} times alone");
+    assert_eq!(storm.registers_balance(), peace.registers_balance());
+    // All that is registered by now is found, wherever its fingerprint is.
+    let again = CsvFile::new("AGAIN").with(|file| {
+        for (n, pan) in pan::pans(pan::ACME, 410, 36_000).iter().enumerate() {
+            file.register(&format!("again-{n}"), pan, "EUR");
+        }
+    });
+    let stem = again.stem();
+    for world in [&peace, &storm] {
+        world.drop_sealed(&again);
+        world.once().expect(0);
+        assert_eq!(world.out().recon(&stem).trailer, [36_000, 3_000, 33_000, 0, 0, 0]);
+    }
+    eprintln!("{kills} kills while fingerprints aged: identical");
+}
+
 #[test]
 fn an_innocent_file_is_not_set_aside_by_kills_before_it_could_begin() {
     let world = World::shaped(|shape| shape.reply = false);

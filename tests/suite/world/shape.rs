@@ -25,6 +25,8 @@ pub(crate) struct Shape {
     pub(crate) limits: &'static str,
     /// More lines of `[daemon]`.
     pub(crate) daemon: &'static str,
+    /// More lines of `[store]`.
+    pub(crate) store: &'static str,
     /// More tables at the end.
     pub(crate) more: &'static str,
     /// The log filter the binary is given in its environment.
@@ -49,6 +51,7 @@ impl Default for Shape {
             feed: "",
             limits: "",
             daemon: "",
+            store: "",
             more: "",
             log: "info",
             traced: false,
@@ -60,7 +63,7 @@ impl Default for Shape {
 impl Shape {
     /// The configuration file.
     pub(crate) fn toml(&self) -> String {
-        let Self { settle, stalled, workers, chunk_records, envelopes, feed, limits, daemon, more, .. } = self;
+        let Self { settle, stalled, workers, chunk_records, envelopes, feed, limits, daemon, store, more, .. } = self;
         let mut text = format!(
             r#"[daemon]
 inbound = "inbound"
@@ -82,6 +85,7 @@ free_bytes = "1MiB"
 
 [store]
 url = "sqlite:nightdrop.db"
+{store}
 
 [vault]
 key_encryption_key = {{ file = "keys/kek.key" }}
