@@ -84,7 +84,15 @@ impl IdMaker {
 
 /// The usual text of a UUID, lower case.
 pub fn uuid_text(uuid: &[u8; 16]) -> String {
-    uuid::Uuid::from_bytes(*uuid).to_string()
+    write_uuid(uuid, &mut [0; UUID_CHARS]).to_owned()
+}
+
+/// Characters of the usual text of a UUID.
+pub const UUID_CHARS: usize = uuid::fmt::Hyphenated::LENGTH;
+
+/// The same, put into `room`: reports write a million of them.
+pub fn write_uuid<'a>(uuid: &[u8; 16], room: &'a mut [u8; UUID_CHARS]) -> &'a str {
+    uuid::Uuid::from_bytes(*uuid).hyphenated().encode_lower(room)
 }
 
 #[cfg(test)]

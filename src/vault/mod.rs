@@ -9,6 +9,6 @@ mod identifier;
 mod keys;
 mod pan;
 
-pub use identifier::{IdMaker, uuid_text};
+pub use identifier::{IdMaker, UUID_CHARS, uuid_text, write_uuid};
 pub use keys::{CHECK_BYTES, IssuerKeys, KeyEncryptionKey, KeyPurpose, VaultError, WrappedKey};
 pub use pan::{Fingerprint, Nonces, Pan, SEALED_BYTES, SealedPan};

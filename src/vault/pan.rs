@@ -38,10 +38,12 @@ impl Pan {
     /// Two digits a byte, the rest filled with `F`: one length for all, so that a sealed PAN does not tell its own.
     pub(super) fn packed(&self) -> [u8; 10] {
         let mut packed = [0xFF_u8; 10];
-        for (index, digit) in self.digits().iter().enumerate() {
-            let nibble = digit - b'0';
-            let byte = &mut packed[index / 2];
-            *byte = if index % 2 == 0 { (nibble << 4) | 0x0F } else { (*byte & 0xF0) | nibble };
+        for (byte, pair) in packed.iter_mut().zip(self.digits().chunks(2)) {
+            *byte = match *pair {
+                [high, low] => ((high - b'0') << 4) | (low - b'0'),
+                [high] => ((high - b'0') << 4) | 0x0F,
+                _ => *byte,
+            };
         }
         packed
     }

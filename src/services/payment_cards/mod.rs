@@ -11,7 +11,7 @@ mod rules;
 mod sample;
 
 use crate::model::{Cells, Columns, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View};
-use crate::vault::{Fingerprint, uuid_text};
+use crate::vault::{Fingerprint, UUID_CHARS, write_uuid};
 
 use super::{Definition, NewPan, PerRequest};
 
@@ -126,7 +126,7 @@ fn own_cells(row: &RecordRow, cell: &mut Cells<'_>) {
     let unpacked = row.own.split_first().and_then(|(status, id)| Some((*status, <&CardId>::try_from(id).ok()?)));
     match unpacked {
         Some((status, id)) => {
-            cell(&uuid_text(id));
+            cell(write_uuid(id, &mut [0; UUID_CHARS]));
             cell(match status {
                 own::ACTIVE => "ACTIVE",
                 own::DELETED => "DELETED",

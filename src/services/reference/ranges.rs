@@ -138,7 +138,7 @@ impl IssuerRanges {
 
     /// Whether a card number of 1 to 19 digits lies in one of the ranges. Anything else lies in none.
     pub fn contains(&self, pan: &[u8]) -> bool {
-        Interval::of(pan, pan).is_some_and(|pan| self.outermost_around(pan).is_some())
+        Interval::of_number(pan).is_some_and(|pan| self.outermost_around(pan).is_some())
     }
 
     /// The narrowest range that holds a card number.
@@ -201,23 +201,25 @@ struct Interval {
 impl Interval {
     /// Pads the low end with 0 and the high end with 9; 19 digits always fit.
     fn of(low: &[u8], high: &[u8]) -> Option<Self> {
-        Some(Self { low: padded(low, 0)?, high: padded(high, 9)? })
+        Some(Self { low: Self::of_number(low)?.low, high: Self::of_number(high)?.high })
     }
-}
 
-fn padded(digits: &[u8], pad: u64) -> Option<u64> {
-    if !(1..=DIGITS).contains(&digits.len()) {
-        return None;
-    }
-    let mut number = 0;
-    for &byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
+    /// All that begins with these digits.
+    fn of_number(digits: &[u8]) -> Option<Self> {
+        if !(1..=DIGITS).contains(&digits.len()) {
             return None;
         }
-        number = number * 10 + u64::from(digit);
+        let mut number = 0;
+        for &byte in digits {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return None;
+            }
+            number = number * 10 + u64::from(digit);
+        }
+        let scale = 10_u64.pow(u32::try_from(DIGITS - digits.len()).ok()?);
+        Some(Self { low: number * scale, high: number * scale + (scale - 1) })
     }
-    Some((digits.len()..DIGITS).fold(number, |number, _| number * 10 + pad))
 }
 
 fn check(row: table::Row<{ COLUMNS.len() }>) -> Result<(AccountRange, Interval), Vec<Mistake>> {
