@@ -72,10 +72,16 @@ impl Pages {
         let mut next = 0;
         for word in words {
             let (Word::Committed(chunks) | Word::Whole(chunks, _)) = word;
+            let ahead = matches!(word, Word::Committed(_)).then_some(service.answers_ahead).flatten();
             while next < chunks {
                 let count = CHUNKS_A_READ.min(chunks - next);
-                for row in runtime.block_on(ledger.rows(record.no, next, count))? {
-                    book.row(&row)?;
+                let rows = runtime.block_on(ledger.rows(record.no, next, count))?;
+                if ahead.is_some_and(|is_whole| !rows.iter().all(is_whole)) {
+                    // What a record of these comes to is told by one that is still to come.
+                    break;
+                }
+                for row in &rows {
+                    book.row(row)?;
                 }
                 next += count;
             }
@@ -97,7 +103,8 @@ impl Scribe {
     /// Whether a file is large enough, and of a service whose rows say all once they are committed.
     pub(super) fn is_worth_it(record: &FileRecord) -> bool {
         let service = record.service.and_then(definition);
-        service.is_some_and(|service| service.answers_ahead) && record.records.unwrap_or(0) >= AHEAD_RECORDS_MIN
+        service.is_some_and(|service| service.answers_ahead.is_some())
+            && record.records.unwrap_or(0) >= AHEAD_RECORDS_MIN
     }
 
     /// Begins.

@@ -1,6 +1,6 @@
 //! What everything around them needs to know of a service.
 
-use crate::model::{AnswerFile, Code, Columns, View};
+use crate::model::{AnswerFile, Code, Columns, RecordRow, View};
 use crate::vault::Nonces;
 
 use super::sample::Sampling;
@@ -16,8 +16,9 @@ pub struct Definition {
     pub sealed_parts: bool,
     /// What must be configured for it.
     pub needs: &'static [Need],
-    /// Whether a row says all there is to say once its chunk is committed, whatever comes after it in the file.
-    pub answers_ahead: bool,
+    /// Whether a committed row says all there is to say of it, whatever comes after it in the file; `None` where that is not known
+    /// before the file is registered.
+    pub answers_ahead: Option<fn(&RecordRow) -> bool>,
     /// The files it answers with beside recon and errors.
     pub answers: fn(&Answering<'_>) -> Vec<AnswerFile>,
     /// JSON Schemas of what it answers in JSON: what the schema is of (`response`), and what it is.

@@ -85,6 +85,12 @@ pub fn asks<A: Ask>(chunks: &[PreparedChunk]) -> Vec<(Place, &A)> {
         .collect()
 }
 
+/// Whether the row of a record says already that it was registered.
+pub fn is_registered(chunks: &[PreparedChunk], (chunk, position): Place) -> bool {
+    let row = chunks.get(chunk).and_then(|chunk| chunk.rows.get(position));
+    row.is_some_and(|row| row.outcome == Outcome::Registered)
+}
+
 /// Writes what came of asks into the rows of their records.
 pub fn settle_all<C>(
     chunks: &mut [PreparedChunk],

@@ -27,7 +27,7 @@ use crate::model::ServiceName;
 
 pub use answers::{Answer, Answering, PerRequest, RESPONSE, SealPart, SealText, SealedPart, Sink};
 pub use definition::{Api, Definition, Need};
-pub use effects::{Ask, Effect, Effects, Memory, Place, PreparedChunk, Register, asks, settle_all};
+pub use effects::{Ask, Effect, Effects, Memory, Place, PreparedChunk, Register, asks, is_registered, settle_all};
 pub use expiry::Expiry;
 pub use fields::{holds_card_number, luhn, record_ref_is_valid};
 pub use judge::{Judge, ORDINAL_BITS, Record};

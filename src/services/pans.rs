@@ -3,10 +3,8 @@
 //! A PAN is stored once an issuer, however many services and lists refer to it, and erased when none does any more. A service's
 //! fold says [`refer`](Pans::refer) and [`release`](Pans::release) in file order; [`changes`](Pans::changes) is the difference.
 
-use std::collections::HashMap;
-
 use crate::model::Masked;
-use crate::vault::{Fingerprint, SealedPan};
+use crate::vault::{Fingerprint, FingerprintMap, SealedPan};
 
 /// A PAN to be kept, with everything its row needs.
 #[derive(Clone)]
@@ -43,8 +41,8 @@ pub struct PanChanges {
 
 /// See the module.
 pub struct Pans<'a> {
-    held: &'a HashMap<Fingerprint, Held>,
-    touched: HashMap<Fingerprint, Touched<'a>>,
+    held: &'a FingerprintMap<Held>,
+    touched: FingerprintMap<Touched<'a>>,
 }
 
 struct Touched<'a> {
@@ -54,8 +52,8 @@ struct Touched<'a> {
 
 impl<'a> Pans<'a> {
     /// Over what the vault holds of the PANs that a group asks for.
-    pub fn over(held: &'a HashMap<Fingerprint, Held>) -> Self {
-        Self { held, touched: HashMap::new() }
+    pub fn over(held: &'a FingerprintMap<Held>) -> Self {
+        Self { held, touched: FingerprintMap::default() }
     }
 
     /// One more refers to a PAN, which is made by this record if nothing made it before. Gives the key of its row.
@@ -101,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_pan_is_stored_once_and_goes_with_its_last_reference() {
-        let held = HashMap::from([([1; 16], Held { pan_id: 70, masked: Masked::NONE })]);
+        let held = FingerprintMap::from_iter([([1; 16], Held { pan_id: 70, masked: Masked::NONE })]);
         let news = [new(1, 1), new(2, 2), new(2, 3), new(3, 4), new(3, 5)];
         let mut pans = Pans::over(&held);
         assert_eq!(pans.refer(&news[0]), 70);

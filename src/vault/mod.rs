@@ -5,10 +5,12 @@
 //! turned back without keys that are never in the database. This module must never log, and has no type
 //! whose Debug or Display shows a card number or a key.
 
+mod by_fingerprint;
 mod identifier;
 mod keys;
 mod pan;
 
+pub use by_fingerprint::{FingerprintMap, FingerprintSet};
 pub use identifier::{IdMaker, UUID_CHARS, uuid_text, write_uuid};
 pub use keys::{CHECK_BYTES, IssuerKeys, KeyEncryptionKey, KeyPurpose, VaultError, WrappedKey};
 pub use pan::{Fingerprint, Nonces, Pan, SEALED_BYTES, SealedPan};

@@ -8,13 +8,11 @@
 //! meantime. A fingerprint is in one of the two. Whoever looks one up asks memory first, then the old index's filter, and the index
 //! itself only if that one says that it may be there.
 
-use std::collections::HashMap;
-
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::ledger::LedgerError;
 use crate::model::unhex;
-use crate::vault::Fingerprint;
+use crate::vault::{Fingerprint, FingerprintMap};
 
 use super::statements::marks;
 use super::vault::{broken, fingerprint};
@@ -155,8 +153,8 @@ pub(super) async fn holders(
     reader: &mut Reader<'_>,
     issuer: i64,
     keys: &[Fingerprint],
-) -> Result<HashMap<Fingerprint, i64>, LedgerError> {
-    let mut found = HashMap::new();
+) -> Result<FingerprintMap<i64>, LedgerError> {
+    let mut found = FingerprintMap::default();
     let mut left = Vec::new();
     for key in keys {
         match reader.young.holder(issuer, key) {

@@ -1,12 +1,10 @@
 //! The old index of fingerprints, and the filter before it.
 
-use std::collections::HashMap;
-
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::ledger::LedgerError;
 use crate::model::unhex;
-use crate::vault::Fingerprint;
+use crate::vault::{Fingerprint, FingerprintMap};
 
 use super::filter::{Filter, Part, part_of};
 use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of};
@@ -39,8 +37,8 @@ pub(super) async fn holders(
     on: &mut SqliteConnection,
     issuer: i64,
     keys: &[Fingerprint],
-) -> Result<HashMap<Fingerprint, i64>, LedgerError> {
-    let mut found = HashMap::new();
+) -> Result<FingerprintMap<i64>, LedgerError> {
+    let mut found = FingerprintMap::default();
     for part in keys.chunks(ROWS_A_STATEMENT) {
         let sql = format!(
             "SELECT fingerprint, pan_id FROM fingerprint_old WHERE issuer = {issuer} AND fingerprint IN ({})",

@@ -10,8 +10,8 @@ use crate::model::{FileNo, RecordRow};
 use crate::services::pan_lists::{
     Ask, Brings, Change, Difference, List, ListRef, Lists, Own, Range, Register, Settled, Shown, Wanted, fold, settle,
 };
-use crate::services::{Place, PreparedChunk, asks, settle_all};
-use crate::vault::Fingerprint;
+use crate::services::{Place, PreparedChunk, asks, is_registered, settle_all};
+use crate::vault::{Fingerprint, FingerprintMap};
 
 use super::Write;
 use super::fingerprints::Reader;
@@ -42,8 +42,15 @@ pub(super) async fn apply(
     let asked = asks.iter().zip(&changes).filter(|(ask, _)| matches!(ask.brings, Brings::Pan(_)));
     let (adds, removes) = (|it: &Change| *it == Change::Registered, |it: &Change| *it == Change::Deregistered);
     let moved = Moved::of(asked.map(|(_, change)| change), adds, removes);
-    let settled: Vec<Settled> = asks.iter().map(|ask| Settled::of(ask)).collect();
-    settle_all(chunks, places.into_iter().zip(settled.iter().zip(changes)), settle);
+    // Most rows were judged to be registered and are, so that the chunk stays packed; an earlier try of this commit may have said
+    // otherwise.
+    let mut settled: Vec<(Place, (Settled, Change))> = Vec::new();
+    for ((place, ask), change) in places.into_iter().zip(asks).zip(changes) {
+        if !(change == Change::Registered && is_registered(chunks, place)) {
+            settled.push((place, (Settled::of(ask), change)));
+        }
+    }
+    settle_all(chunks, settled, settle);
     Ok(moved)
 }
 
@@ -106,8 +113,8 @@ async fn lists_of_requests(
 async fn members(
     reader: &mut SqliteConnection,
     held: HashMap<i64, Fingerprint>,
-) -> Result<HashMap<Fingerprint, Lists>, LedgerError> {
-    let mut members: HashMap<Fingerprint, Lists> = HashMap::new();
+) -> Result<FingerprintMap<Lists>, LedgerError> {
+    let mut members: FingerprintMap<Lists> = FingerprintMap::default();
     for part in sorted(held.keys().copied()).chunks(ROWS_A_STATEMENT) {
         let sql = format!("SELECT pan_id, list, file FROM pan_list_member WHERE pan_id IN ({})", marks(part.len()));
         let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false);

@@ -9,9 +9,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::ledger::LedgerError;
-use crate::model::{FileNo, Masked, Outcome};
+use crate::model::{FileNo, Masked};
 use crate::services::payment_cards::{Ask, Card, CardId, Change, Difference, Holding, NewCard, Register, fold, settle};
-use crate::services::{NewPan, PanChanges, Place, PreparedChunk, asks, settle_all};
+use crate::services::{NewPan, PanChanges, Place, PreparedChunk, asks, is_registered, settle_all};
 use crate::vault::Fingerprint;
 
 use super::Write;
@@ -47,11 +47,6 @@ pub(super) async fn apply(
     settled.retain(|(place, change)| !adds(change) || !is_registered(chunks, *place));
     settle_all(chunks, settled, settle);
     Ok(moved)
-}
-
-fn is_registered(chunks: &[PreparedChunk], (chunk, position): Place) -> bool {
-    let row = chunks.get(chunk).and_then(|chunk| chunk.rows.get(position));
-    row.is_some_and(|row| row.outcome == Outcome::Registered)
 }
 
 /// Inserts every PAN that the vault does not hold, and its card. Gives back what remains to be decided: the losers of a conflict, and lookups.

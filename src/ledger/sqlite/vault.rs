@@ -1,13 +1,11 @@
 //! The SQL of the vault's cards, which all services share.
 
-use std::collections::HashMap;
-
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::ledger::LedgerError;
 use crate::model::Masked;
 use crate::services::{Held, NewPan, PanChanges};
-use crate::vault::Fingerprint;
+use crate::vault::{Fingerprint, FingerprintMap};
 
 use super::Write;
 use super::fingerprints::{Reader, forget, holders, note};
@@ -43,9 +41,9 @@ pub(super) async fn held(
     reader: &mut Reader<'_>,
     issuer: i64,
     fingerprints: impl Iterator<Item = Fingerprint>,
-) -> Result<HashMap<Fingerprint, Held>, LedgerError> {
+) -> Result<FingerprintMap<Held>, LedgerError> {
     let holders = holders(reader, issuer, &sorted(fingerprints)).await?;
-    let mut found = HashMap::with_capacity(holders.len());
+    let mut found = FingerprintMap::with_capacity_and_hasher(holders.len(), Default::default());
     for part in sorted(holders.into_values()).chunks(ROWS_A_STATEMENT) {
         let sql = format!(
             "SELECT fingerprint, pan_id, digits, bin6, last4 FROM vault_card WHERE pan_id IN ({})",

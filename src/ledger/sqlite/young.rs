@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::vault::Fingerprint;
+use crate::vault::{Fingerprint, FingerprintMap};
 
 use super::filter::Filter;
 
@@ -52,7 +51,7 @@ pub(super) struct Change {
 /// Fingerprints by issuer.
 #[derive(Debug, Default)]
 struct Generation {
-    issuers: HashMap<i64, HashMap<Fingerprint, i64, BuildHasherDefault<Leading>>>,
+    issuers: HashMap<i64, FingerprintMap<i64>>,
     count: usize,
 }
 
@@ -203,29 +202,6 @@ impl Young {
 fn leading(fingerprint: &[u8]) -> Option<u64> {
     fingerprint.first_chunk().map(|leading| u64::from_be_bytes(*leading))
 }
-
-/// A fingerprint is as good as drawn already, and nobody without the key can choose one. Turned so that those that come in order
-/// lie in order, they are looked up side by side in memory.
-#[derive(Default)]
-struct Leading(u64);
-
-impl Hasher for Leading {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(leading) = leading(bytes) {
-            self.0 = leading.rotate_left(LEADING_BITS);
-        }
-    }
-
-    // The length, which all have in common.
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// The bits that decide on the place in a table of the usual size.
-const LEADING_BITS: u32 = 20;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::model::{Code, Failure, FileNo, Outcome, RecordRow};
 use crate::services::{self, Expiry, Held, PanChanges, Pans, Place, PreparedChunk};
-use crate::vault::{Fingerprint, IdMaker};
+use crate::vault::{Fingerprint, FingerprintMap, IdMaker};
 
 use super::{Ask, NewContract, Own, Status, column};
 
@@ -29,7 +29,7 @@ pub struct Register {
     /// Contracts asked for, by id.
     pub contracts: HashMap<Box<str>, Contract>,
     /// PANs asked for that the vault holds.
-    pub held: HashMap<Fingerprint, Held>,
+    pub held: FingerprintMap<Held>,
 }
 
 /// What came of one ask.

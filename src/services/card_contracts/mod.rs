@@ -38,7 +38,7 @@ pub const DEFINITION: Definition = Definition {
     },
     sealed_parts: false,
     needs: &[Need::CardProducts],
-    answers_ahead: true,
+    answers_ahead: Some(|_| true),
     answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
     api: Api::NONE,
     answer_schemas: || vec![("response", response::schema())],

@@ -3,12 +3,12 @@
 //! The ledger reads what the group touches into a [`Register`], [`fold`]s the group over it and writes the [`Difference`].
 //! The result is that of one record after another, whatever the group's size.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::{Code, Failure, Masked, Outcome, RecordRow};
 use crate::services::{Held, PanChanges, Pans};
-use crate::vault::Fingerprint;
+use crate::vault::{Fingerprint, FingerprintMap, FingerprintSet};
 
 use super::{Ask, NewCard, Own, Registration, column};
 
@@ -35,11 +35,11 @@ pub struct Card {
 #[derive(Clone, Default)]
 pub struct Register {
     /// PANs asked for, and those of cards asked for, that the vault holds.
-    pub held: HashMap<Fingerprint, Held>,
+    pub held: FingerprintMap<Held>,
     /// Live cards whose id or PAN is asked for, by id.
     pub cards: HashMap<Box<str>, Arc<Card>>,
     /// PANs asked for that were deleted from this service once.
-    pub retired: HashSet<Fingerprint>,
+    pub retired: FingerprintSet,
     /// Consumers asked for that exist, and their rows.
     pub consumers: HashMap<Box<str>, i64>,
 }
@@ -94,8 +94,8 @@ pub fn fold<'a>(register: &Register, asks: impl Iterator<Item = &'a Ask>) -> (Ve
         by_pan: register.cards.values().map(|card| (card.fingerprint, Arc::clone(card))).collect(),
         pans: Pans::over(&register.held),
         consumers: HashMap::new(),
-        retired: HashSet::new(),
-        added: HashMap::new(),
+        retired: FingerprintSet::default(),
+        added: FingerprintMap::default(),
         removed: Vec::new(),
     };
     let changes = asks
@@ -110,13 +110,13 @@ pub fn fold<'a>(register: &Register, asks: impl Iterator<Item = &'a Ask>) -> (Ve
 struct Fold<'a> {
     stored: &'a Register,
     cards: HashMap<&'a str, Arc<Card>>,
-    by_pan: HashMap<Fingerprint, Arc<Card>>,
+    by_pan: FingerprintMap<Arc<Card>>,
     pans: Pans<'a>,
     /// Consumers that the group makes.
     consumers: HashMap<&'a str, i64>,
-    retired: HashSet<Fingerprint>,
+    retired: FingerprintSet,
     /// Cards that the group makes. A PAN is made at most once, since one that is deleted stays so.
-    added: HashMap<Fingerprint, Added>,
+    added: FingerprintMap<Added>,
     removed: Vec<i64>,
 }
 

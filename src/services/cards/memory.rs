@@ -3,12 +3,12 @@
 //! What a group read shows the register as it was before the file; this lays over it what earlier groups of the file did: the
 //! cards that they made or took out, the PANs that they retired, the consumers that they made.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::FileNo;
 use crate::services::{self, Held, Place, PreparedChunk};
-use crate::vault::{Fingerprint, IdMaker};
+use crate::vault::{FingerprintMap, FingerprintSet, IdMaker};
 
 use super::{Ask, Card, Change, Register, fold, settle};
 
@@ -18,9 +18,9 @@ pub struct Memory {
     /// Each id whose card this file changed: the card that has it now.
     ids: HashMap<Box<str>, Option<Arc<Card>>>,
     /// Each PAN that has a card by this file.
-    pans: HashMap<Fingerprint, Arc<Card>>,
+    pans: FingerprintMap<Arc<Card>>,
     /// PANs that this file retired; none of them has a card.
-    retired: HashSet<Fingerprint>,
+    retired: FingerprintSet,
     consumers: HashMap<Box<str>, i64>,
 }
 

@@ -50,7 +50,7 @@ pub const DEFINITION: Definition = Definition {
     },
     sealed_parts: true,
     needs: &[Need::CardProducts],
-    answers_ahead: true,
+    answers_ahead: Some(|_| true),
     answers: |answering| match answering.d1_batch {
         Some((issuer_id, rows)) => vec![batch::file(answering.file, issuer_id, rows)],
         None if answering.requests => vec![PerRequest::file(response::answer)],

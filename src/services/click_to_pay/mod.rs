@@ -64,7 +64,7 @@ pub const DEFINITION: Definition = Definition {
     },
     sealed_parts: false,
     needs: &[Need::CardProducts, Need::EnrollKey],
-    answers_ahead: false,
+    answers_ahead: None,
     answers,
     api: response::API,
     answer_schemas: || {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::model::{Code, Failure, FileNo, Outcome, RecordRow};
 use crate::services::{Held, PanChanges, Pans};
-use crate::vault::Fingerprint;
+use crate::vault::{Fingerprint, FingerprintMap};
 
 use super::{Ask, Brings, Brought, Head, ListRef, Operation, Own, Range, Wanted, column};
 
@@ -19,8 +19,43 @@ pub struct List {
     pub range: Range,
 }
 
-/// The lists that a PAN is in, by row, and the file that put it there.
-pub type Lists = HashMap<i64, FileNo>;
+/// The lists that a PAN is in, by row, and the file that put it there. Of nearly every PAN that is one, which needs no map.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lists(Vec<(i64, FileNo)>);
+
+impl Lists {
+    /// Which file put it into a list, if it is there.
+    pub fn get(&self, list: i64) -> Option<FileNo> {
+        self.iter().find(|(row, _)| *row == list).map(|(_, by)| by)
+    }
+
+    /// Puts it into a list.
+    pub fn insert(&mut self, list: i64, by: FileNo) {
+        self.remove(list);
+        self.0.push((list, by));
+    }
+
+    /// Takes it out of a list; `false` if it is not there.
+    pub fn remove(&mut self, list: i64) -> bool {
+        let place = self.0.iter().position(|(row, _)| *row == list);
+        place.map(|place| self.0.swap_remove(place)).is_some()
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, FileNo)> {
+        self.0.iter().copied()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it is in none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 /// The part of the register that a group touches.
 #[derive(Clone, Default)]
@@ -30,9 +65,9 @@ pub struct Register {
     /// Lists that requests of this file have made, by the request's number.
     pub made: HashMap<u64, List>,
     /// PANs asked for that the vault holds.
-    pub held: HashMap<Fingerprint, Held>,
+    pub held: FingerprintMap<Held>,
     /// The lists of this issuer that PANs asked for are in.
-    pub members: HashMap<Fingerprint, Lists>,
+    pub members: FingerprintMap<Lists>,
     /// Ids that a new list cannot have.
     pub taken: std::collections::HashSet<u64>,
 }
@@ -75,7 +110,7 @@ pub struct Difference {
     /// What changes in the vault.
     pub pans: PanChanges,
     /// Where each PAN is after the last record: for a dry run, which writes nothing.
-    pub members: HashMap<Fingerprint, Lists>,
+    pub members: Vec<(Fingerprint, Lists)>,
 }
 
 struct Slot {
@@ -92,7 +127,7 @@ pub fn fold<'a>(file: FileNo, register: &Register, asks: impl Iterator<Item = &'
         made: register.made.clone(),
         by_id: HashMap::new(),
         new: Vec::new(),
-        slots: HashMap::new(),
+        slots: FingerprintMap::default(),
         pans: Pans::over(&register.held),
     };
     let changes = asks.map(|ask| deciding.decide(ask)).collect();
@@ -106,7 +141,7 @@ struct Deciding<'a> {
     /// Lists made in this group, which a later request of the file may name.
     by_id: HashMap<u64, List>,
     new: Vec<NewList>,
-    slots: HashMap<Fingerprint, Slot>,
+    slots: FingerprintMap<Slot>,
     pans: Pans<'a>,
 }
 
@@ -202,8 +237,8 @@ impl<'a> Deciding<'a> {
 
     fn add(&mut self, brought: &'a Brought, list: &List) -> Change {
         let file = self.file;
-        if let Some(by) = self.slot(&brought.new.fingerprint).now.get(&list.row) {
-            let code = if *by == file { Code::DuplicateInFile } else { Code::AlreadyInList };
+        if let Some(by) = self.slot(&brought.new.fingerprint).now.get(list.row) {
+            let code = if by == file { Code::DuplicateInFile } else { Code::AlreadyInList };
             return Change::Failed(column::PAN, code);
         }
         let pan_id = self.pans.refer(&brought.new);
@@ -215,7 +250,7 @@ impl<'a> Deciding<'a> {
 
     fn remove(&mut self, brought: &Brought, list: &List) -> Change {
         let slot = self.slot(&brought.new.fingerprint);
-        if slot.now.remove(&list.row).is_some() {
+        if slot.now.remove(list.row) {
             self.pans.release(&brought.new.fingerprint);
             return Change::Deregistered;
         }
@@ -229,12 +264,12 @@ impl<'a> Deciding<'a> {
         for (fingerprint, Slot { pan_id, stored, now }) in self.slots {
             if let Some(pan_id) = pan_id {
                 // One that was taken out and put in again was put in by this file.
-                let added = now.iter().filter(|(list, by)| stored.get(*list) != Some(by));
-                difference.added.extend(added.map(|(list, _)| (pan_id, *list)));
-                let removed = stored.iter().filter(|(list, by)| now.get(*list) != Some(by));
-                difference.removed.extend(removed.map(|(list, _)| (pan_id, *list)));
+                let added = now.iter().filter(|(list, by)| stored.get(*list) != Some(*by));
+                difference.added.extend(added.map(|(list, _)| (pan_id, list)));
+                let removed = stored.iter().filter(|(list, by)| now.get(*list) != Some(*by));
+                difference.removed.extend(removed.map(|(list, _)| (pan_id, list)));
             }
-            difference.members.insert(fingerprint, now);
+            difference.members.push((fingerprint, now));
         }
         difference.added.sort_unstable();
         difference.removed.sort_unstable();
@@ -260,7 +295,7 @@ fn known(head: &Head, list: Option<List>, brings: &Brings) -> Result<List, (u8, 
 }
 
 /// Writes what came of an ask into its row. May be called again with another change: a commit that failed is decided anew.
-pub fn settle(row: &mut RecordRow, (Settled(repeated), change): (&Settled, Change)) {
+pub fn settle(row: &mut RecordRow, (Settled(repeated), change): (Settled, Change)) {
     let mut own = Own::of(row);
     let failed = |field: u8, code: Code| vec![Failure { field, code }];
     if let (Some(id), false) = (own.named, matches!(change, Change::RequestFailed(..))) {
@@ -274,7 +309,7 @@ pub fn settle(row: &mut RecordRow, (Settled(repeated), change): (&Settled, Chang
             (row.outcome, row.failures, own.repeated) = (Outcome::Deregistered, Vec::new(), Box::default());
         }
         Change::Failed(field, code) => {
-            (row.outcome, row.failures, own.repeated) = (code.outcome(), failed(field, code), repeated.clone());
+            (row.outcome, row.failures, own.repeated) = (code.outcome(), failed(field, code), repeated);
         }
         Change::RequestFailed(field, code) => {
             own.list = ListRef::None;

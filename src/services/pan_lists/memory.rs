@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::model::FileNo;
 use crate::services::{self, Place, PreparedChunk};
-use crate::vault::{Fingerprint, IdMaker};
+use crate::vault::{FingerprintMap, IdMaker};
 
 use super::fold::{Lists, Settled};
 use super::{Ask, List, Register, fold, settle};
@@ -14,13 +14,13 @@ pub struct Memory {
     file: FileNo,
     lists: HashMap<u64, List>,
     made: HashMap<u64, List>,
-    members: HashMap<Fingerprint, Lists>,
+    members: FingerprintMap<Lists>,
 }
 
 impl Memory {
     /// Nothing done yet.
     pub fn new(file: FileNo, _ids: IdMaker) -> Self {
-        Self { file, lists: HashMap::new(), made: HashMap::new(), members: HashMap::new() }
+        Self { file, lists: HashMap::new(), made: HashMap::new(), members: FingerprintMap::default() }
     }
 
     /// Decides a group's asks in file order, given what the register held of them before the file, and writes what came of
@@ -47,6 +47,6 @@ impl Memory {
             self.made.retain(|request, _| *request == last);
         }
         let settled: Vec<Settled> = asks.iter().map(|ask| Settled::of(ask)).collect();
-        services::settle_all(chunks, places.into_iter().zip(settled.iter().zip(changes)), settle);
+        services::settle_all(chunks, places.into_iter().zip(settled.into_iter().zip(changes)), settle);
     }
 }

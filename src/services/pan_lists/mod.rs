@@ -45,7 +45,7 @@ pub const DEFINITION: Definition = Definition {
     },
     sealed_parts: true,
     needs: &[],
-    answers_ahead: false,
+    answers_ahead: Some(own::is_whole),
     answers: response::answers,
     api: errors::API,
     answer_schemas: || vec![("response", response::schema())],

@@ -67,6 +67,12 @@ impl Shown {
     }
 }
 
+/// Whether a row tells of its list already. One whose request makes it may come before the record that does.
+pub(super) fn is_whole(row: &RecordRow) -> bool {
+    let Shown { own, list } = Shown::of(row);
+    list.is_some() || !matches!(own.list, ListRef::Request(_))
+}
+
 pub(super) fn own_cells(row: &RecordRow, cell: &mut Cells<'_>) {
     let Shown { own, list, .. } = Shown::of(row);
     cell(own.operation.map_or("", Operation::as_str));

@@ -39,6 +39,7 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
         false => Box::default(),
     };
     own.row = if repeats { row_id } else { 0 };
+    let mut likely = false;
 
     match head {
         Err(request_failures) => {
@@ -52,6 +53,7 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
                 // Whether it is there, the register knows.
                 Wanted::Known(id) => own.named = Some(*id),
             }
+            let adds = head.operation == Operation::Register;
             let brings = match pan {
                 None if failures.is_empty() => Brings::Nothing,
                 Some(Ok(pan)) if failures.is_empty() => {
@@ -68,11 +70,17 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
                     Brings::Failed
                 }
             };
+            likely = adds && matches!(brings, Brings::Pan(_));
             into.ask(Ask { head, ordinal: record.ordinal, row: row_id, brings });
         }
     }
     let mut row = record.row(&reference, failures, masked);
     row.outcome = Outcome::Rejected;
+    if likely {
+        // What it will be unless the register is against it, so that the row can be packed before that is asked.
+        row.outcome = Outcome::Registered;
+        own.list = own.named.map_or(own.list, ListRef::Known);
+    }
     row.own = own.packed();
     into.rows.push(row);
 }

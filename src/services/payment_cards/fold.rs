@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::model::{Code, Failure, FileNo, Masked, Outcome, RecordRow};
-use crate::vault::Fingerprint;
+use crate::vault::{Fingerprint, FingerprintMap};
 
 use super::{Ask, CardId, NewCard, column, own, packed};
 
@@ -34,7 +34,7 @@ pub struct Holding {
 #[derive(Default)]
 pub struct Register {
     /// Every PAN asked for that the vault holds.
-    pub holdings: HashMap<Fingerprint, Holding>,
+    pub holdings: FingerprintMap<Holding>,
     /// Every live card asked for by its id, and the PAN it refers to.
     pub cards: HashMap<CardId, Fingerprint>,
 }
@@ -77,9 +77,9 @@ struct Slot<'a> {
 
 /// Decides a group's asks in file order.
 pub fn fold<'a>(file: FileNo, register: &Register, asks: impl Iterator<Item = &'a Ask>) -> (Vec<Change>, Difference) {
-    let mut slots: HashMap<Fingerprint, Slot<'a>> = HashMap::new();
+    let mut slots: FingerprintMap<Slot<'a>> = FingerprintMap::default();
     let mut cards = register.cards.clone();
-    let slot = |slots: &mut HashMap<Fingerprint, Slot<'a>>, fingerprint: &Fingerprint| {
+    let slot = |slots: &mut FingerprintMap<Slot<'a>>, fingerprint: &Fingerprint| {
         slots.entry(*fingerprint).or_insert_with(|| {
             let stored = register.holdings.get(fingerprint).copied();
             Slot { stored, now: stored.and_then(|held| held.card), maker: None }

@@ -4,11 +4,9 @@
 //! file; this lays over it what earlier groups of the file did. It costs about 40 bytes for each card that the file adds or
 //! takes out, and nothing for any other record.
 
-use std::collections::HashMap;
-
 use crate::model::{FileNo, Masked};
 use crate::services::{self, ORDINAL_BITS, Place, PreparedChunk};
-use crate::vault::{Fingerprint, IdMaker};
+use crate::vault::{Fingerprint, FingerprintMap, IdMaker};
 
 use super::{Ask, Card, CardId, Change, Holding, Register, fold, settle};
 
@@ -20,13 +18,13 @@ pub struct Memory {
     file: FileNo,
     ids: IdMaker,
     /// Each PAN whose card this file changed: the ordinal of the record that made its card.
-    touched: HashMap<Fingerprint, u32>,
+    touched: FingerprintMap<u32>,
 }
 
 impl Memory {
     /// Nothing changed yet. `ids` makes this file's identifiers.
     pub fn new(file: FileNo, ids: IdMaker) -> Self {
-        Self { file, ids, touched: HashMap::new() }
+        Self { file, ids, touched: FingerprintMap::default() }
     }
 
     /// Decides a group's asks in file order, given what the register held of them before the file, and writes what came of

@@ -36,7 +36,7 @@ pub const DEFINITION: Definition = Definition {
     },
     sealed_parts: false,
     needs: &[],
-    answers_ahead: true,
+    answers_ahead: Some(|_| true),
     answers: |answering| if answering.requests { vec![PerRequest::file(response::answer)] } else { Vec::new() },
     api: response::API,
     answer_schemas: || vec![("response", response::schema())],

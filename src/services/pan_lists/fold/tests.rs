@@ -94,7 +94,7 @@ fn apply(register: &mut Register, difference: Difference) {
         let held = Held { pan_id: new.pan_id, masked: new.masked };
         assert!(register.held.insert(new.fingerprint, held).is_none(), "a PAN is stored once");
     }
-    let memberships = |register: &Register| register.members.values().map(HashMap::len).sum::<usize>();
+    let memberships = |register: &Register| register.members.values().map(Lists::len).sum::<usize>();
     let before = memberships(register);
     register.members.extend(difference.members);
     let after = memberships(register);
@@ -118,8 +118,7 @@ fn run(asks: &[Ask], size: usize) -> (Vec<Change>, Vec<(u64, Vec<u8>)>) {
         .lists
         .values()
         .map(|list| {
-            let is_in =
-                |(fingerprint, lists): (&Fingerprint, &Lists)| lists.contains_key(&list.row).then_some(fingerprint[0]);
+            let is_in = |(fingerprint, lists): (&Fingerprint, &Lists)| lists.get(list.row).map(|_| fingerprint[0]);
             let mut digits: Vec<u8> = register.members.iter().filter_map(is_in).collect();
             digits.sort_unstable();
             (list.id, digits)
