@@ -213,6 +213,32 @@ fn rows_make_lists_add_to_them_and_take_out() {
     assert!(world.registers_balance() > 0);
 }
 
+/// Of a file as large as this answers are written while it is registered, by commits of a thousand records.
+#[test]
+fn a_list_is_told_of_however_long_before_it_was_made() {
+    let world = world(&["ACME"], true, "");
+    let toml = std::fs::read_to_string(world.at("nightdrop.toml")).unwrap();
+    world.write("nightdrop.toml", toml.replace("contact = ", "group_records_max = 1000\ncontact = "));
+    let mut rows = String::from("record_ref,operation,pan_list_name,pan\n");
+    let lists = [("First", 1, 5_000), ("Second", 12_345, 24_000), ("Never", 40_000, 23_000)];
+    for (name, good, records) in lists {
+        for n in 1..=records {
+            let pan = if n == good { pan(good) } else { "1".to_owned() };
+            writeln!(rows, "{name}-{n},REGISTER,{name},{pan}").unwrap();
+        }
+    }
+    drop_into(&world.inbound(), "ACME_LISTS_LONG.csv.jwe", world.sealed(&rows));
+    world.once().expect(4);
+    let recon = world.out().recon("ACME_LISTS_LONG");
+    assert_eq!(recon.trailer, [52_000, 2, 0, 0, 0, 51_998]);
+    let mut told = recon.rows.iter().map(|row| (&row["pan_list_name"], row["pan_list_id"].len()));
+    for (name, good, records) in lists {
+        let expected = if good <= records { (name, 18) } else { ("", 0) };
+        let records = usize::try_from(records).unwrap();
+        assert!(told.by_ref().take(records).all(|row| row == expected), "{name}");
+    }
+}
+
 #[test]
 fn a_lists_range_is_its_own_however_it_is_written_and_a_bad_reference_is_told_beside_a_bad_request() {
     let world = world(&["ACME"], true, "");
