@@ -1,6 +1,6 @@
 //! Writes a file's answers from its rows in the ledger; of a large file while its later records are still being registered.
 //!
-//! The answers are what they would be afterwards: a row is read once its chunk is committed, and the files are put in their places at
+//! The answers are what they would be afterwards: a row is read once its chunk is committed and it says all that it will say, and the files are put in their places at
 //! the end, by the same code and if the sums agree. A scribe that fails is forgotten and the answers are written anew; nothing
 //! hangs on it.
 
@@ -24,6 +24,9 @@ use super::site::Settings;
 
 /// Chunks read at a time.
 const CHUNKS_A_READ: u64 = 50;
+
+/// Chunks that must be committed before rows that do not say all yet are looked at again.
+const CHUNKS_AGAIN: u64 = 500;
 
 /// Records below which a file's answers are written soon enough when all is registered.
 const AHEAD_RECORDS_MIN: u64 = 50_000;
@@ -69,15 +72,19 @@ impl Pages {
             seal_sensitive: reply_key.as_ref().filter(|_| settings.seal_sensitive_data).map(seal_part),
         });
         let mut book = Book::begin(outbox, record, service.view, WORDS, seal, answers)?;
-        let mut next = 0;
+        let (mut next, mut not_before) = (0, 0);
         for word in words {
             let (Word::Committed(chunks) | Word::Whole(chunks, _)) = word;
             let ahead = matches!(word, Word::Committed(_)).then_some(service.answers_ahead).flatten();
+            if ahead.is_some() && chunks < not_before {
+                continue;
+            }
             while next < chunks {
                 let count = CHUNKS_A_READ.min(chunks - next);
                 let rows = runtime.block_on(ledger.rows(record.no, next, count))?;
                 if ahead.is_some_and(|is_whole| !rows.iter().all(is_whole)) {
                     // What a record of these comes to is told by one that is still to come.
+                    not_before = chunks + CHUNKS_AGAIN;
                     break;
                 }
                 for row in &rows {
@@ -100,7 +107,7 @@ pub(super) struct Scribe {
 }
 
 impl Scribe {
-    /// Whether a file is large enough, and of a service whose rows say all once they are committed.
+    /// Whether a file is large enough, and of a service whose rows say all before it is registered.
     pub(super) fn is_worth_it(record: &FileRecord) -> bool {
         let service = record.service.and_then(definition);
         service.is_some_and(|service| service.answers_ahead.is_some())

@@ -85,7 +85,8 @@ pub fn asks<A: Ask>(chunks: &[PreparedChunk]) -> Vec<(Place, &A)> {
         .collect()
 }
 
-/// Whether the row of a record says already that it was registered.
+/// Whether the row of a record says already that it was registered. Most were judged so and are, and are not settled again, so that
+/// their chunk stays packed; an earlier try of the commit may have said otherwise.
 pub fn is_registered(chunks: &[PreparedChunk], (chunk, position): Place) -> bool {
     let row = chunks.get(chunk).and_then(|chunk| chunk.rows.get(position));
     row.is_some_and(|row| row.outcome == Outcome::Registered)

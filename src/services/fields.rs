@@ -15,16 +15,16 @@ pub fn record_ref_is_valid(text: &[u8]) -> bool {
     shaped && !holds_card_number(text)
 }
 
-const CARD_DIGITS_MIN: usize = 13;
+const CARD_DIGITS: RangeInclusive<usize> = 13..=19;
 
 /// Whether a run of digits is a Luhn-valid number of 13 to 19 digits, written together or in groups of four as on a card.
 /// Longer and shorter runs, dates and counters among them, are no card numbers.
 pub fn holds_card_number(text: &[u8]) -> bool {
     // Most references have too few digits, and every record has one.
-    if text.iter().filter(|byte| byte.is_ascii_digit()).count() < CARD_DIGITS_MIN {
+    if text.iter().filter(|byte| byte.is_ascii_digit()).count() < *CARD_DIGITS.start() {
         return false;
     }
-    let is_card = |digits: &[u8]| (CARD_DIGITS_MIN..=19).contains(&digits.len()) && luhn(digits);
+    let is_card = |digits: &[u8]| CARD_DIGITS.contains(&digits.len()) && luhn(digits);
     if text.split(|byte| !byte.is_ascii_digit()).any(is_card) {
         return true;
     }

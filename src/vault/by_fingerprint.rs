@@ -18,8 +18,8 @@ pub struct Leading(u64);
 
 impl Hasher for Leading {
     fn write(&mut self, bytes: &[u8]) {
-        if let Some(leading) = bytes.first_chunk() {
-            self.0 = u64::from_be_bytes(*leading).rotate_left(LEADING_BITS);
+        if let Some(leading) = leading(bytes) {
+            self.0 = leading.rotate_left(LEADING_BITS);
         }
     }
 
@@ -29,6 +29,11 @@ impl Hasher for Leading {
     fn finish(&self) -> u64 {
         self.0
     }
+}
+
+/// The number that a fingerprint begins with.
+pub fn leading(fingerprint: &[u8]) -> Option<u64> {
+    fingerprint.first_chunk().map(|leading| u64::from_be_bytes(*leading))
 }
 
 /// The bits that decide on the place in a table of the usual size.

@@ -10,7 +10,7 @@ mod identifier;
 mod keys;
 mod pan;
 
-pub use by_fingerprint::{FingerprintMap, FingerprintSet};
+pub use by_fingerprint::{FingerprintMap, FingerprintSet, leading};
 pub use identifier::{IdMaker, UUID_CHARS, uuid_text, write_uuid};
 pub use keys::{CHECK_BYTES, IssuerKeys, KeyEncryptionKey, KeyPurpose, VaultError, WrappedKey};
 pub use pan::{Fingerprint, Nonces, Pan, SEALED_BYTES, SealedPan};

@@ -5,7 +5,7 @@
 //! again; and what is looked up in order lies side by side. It is cut into parts of equal ranges, of which each grows on its own.
 //! Whose a fingerprint is does not count: each issuer's are made with a key of its own.
 
-use crate::vault::Fingerprint;
+use crate::vault::{Fingerprint, leading};
 
 /// Parts of a filter; a fingerprint's first byte says in which it is.
 pub(super) const PARTS: usize = 256;
@@ -18,8 +18,11 @@ const WORD_BYTES: usize = 4;
 const SALTS: [u32; 8] =
     [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
 
-/// How much larger a part is made than it need be: it has room for as many again before it is made anew from the index.
+/// How many times as many as it was made for a part notes before it is made anew from the index. It has a byte for each of them.
 const GROWTH: usize = 2;
+
+/// Of what the bits mean. Parts that were kept by another version are not taken.
+pub(super) const FILTER_VERSION: i64 = 1;
 
 /// See the module.
 #[derive(Debug)]
@@ -29,18 +32,20 @@ pub(super) struct Filter {
     part_bytes_max: usize,
 }
 
-/// What a part has noted. As long as there are no more of them than bytes, it is wrong about one in some forty at most.
+/// What a part has noted. As long as that is no more than there are bytes, it is wrong about one in some forty at most.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part {
+    /// For how many it was made.
+    pub(super) made: usize,
+    /// How many it has noted, some of which may have left the index since.
     pub(super) count: usize,
     pub(super) bits: Vec<u8>,
 }
 
 impl Part {
-    /// With room for twice as many.
     fn for_many(count: usize, bytes_max: usize) -> Self {
         let bytes = (count * GROWTH).next_multiple_of(BLOCK_BYTES).clamp(BLOCK_BYTES, bytes_max.max(BLOCK_BYTES));
-        Self { count: 0, bits: vec![0; bytes] }
+        Self { made: count, count: 0, bits: vec![0; bytes] }
     }
 
     /// Where the block of a fingerprint begins: as far into the part as the fingerprint is into the part's range.
@@ -81,10 +86,6 @@ pub(super) fn part_of(fingerprint: &Fingerprint) -> usize {
     usize::from(fingerprint[0])
 }
 
-fn leading(fingerprint: &[u8]) -> u64 {
-    fingerprint.first_chunk().map_or(0, |leading| u64::from_be_bytes(*leading))
-}
-
 impl Filter {
     /// One without a part, that takes so many bytes at most.
     pub(super) fn new(bytes_max: u64) -> Self {
@@ -95,7 +96,7 @@ impl Filter {
     /// `false`: the index does not have it.
     pub(super) fn may_hold(&self, fingerprint: &Fingerprint) -> bool {
         let part = self.parts.get(part_of(fingerprint)).and_then(Option::as_ref);
-        part.is_none_or(|part| part.may_hold(leading(fingerprint)))
+        part.is_none_or(|part| leading(fingerprint).is_none_or(|leading| part.may_hold(leading)))
     }
 
     /// The index is empty, and about so many come into it.
@@ -104,10 +105,11 @@ impl Filter {
         self.parts.fill_with(|| Some(Part::for_many(each, bytes_max)));
     }
 
-    /// Takes a part as it was kept.
+    /// Takes a part as it was kept, if there is room for it: there may have been more.
     pub(super) fn restore(&mut self, no: usize, part: Part) {
         let whole = !part.bits.is_empty() && part.bits.len().is_multiple_of(BLOCK_BYTES);
-        if let Some(place) = self.parts.get_mut(no).filter(|_| whole) {
+        let fits = part.bits.len() <= self.part_bytes_max.max(BLOCK_BYTES);
+        if let Some(place) = self.parts.get_mut(no).filter(|_| whole && fits) {
             *place = Some(part);
         }
     }
@@ -116,15 +118,14 @@ impl Filter {
         self.parts.get(no)?.as_ref()
     }
 
-    /// Notes what comes into a part's range of the index. `false` if the part has no room for them, but could have: then
-    /// nothing is noted, and the part is to be made anew.
+    /// Notes what comes into a part's range of the index. `false` if the part has noted too many for that: then nothing is noted,
+    /// and the part is to be made anew.
     pub(super) fn note(&mut self, no: usize, come: &[Fingerprint]) -> bool {
-        let bytes_max = self.part_bytes_max;
         let Some(part) = self.parts.get_mut(no).and_then(Option::as_mut) else { return false };
-        if part.count + come.len() > part.bits.len() && part.bits.len() < bytes_max {
+        if part.count + come.len() > (GROWTH * part.made).max(part.bits.len()) {
             return false;
         }
-        come.iter().for_each(|fingerprint| part.note(leading(fingerprint)));
+        come.iter().filter_map(|fingerprint| leading(fingerprint)).for_each(|leading| part.note(leading));
         true
     }
 
@@ -198,8 +199,11 @@ mod tests {
         assert!(filter.note(7, &all), "these are no more than there is room for");
         let many = drawn(2000, 3).into_iter().map(|one| *one.first_chunk().unwrap()).collect::<Vec<_>>();
         filter.make(7, &many);
-        assert_eq!(filter.part(7).map(|part| part.bits.len()), Some(1024));
-        assert!(filter.note(7, &all), "it grows no more");
+        assert_eq!(filter.part(7).map(|part| part.bits.len()), Some(1024), "it grows no more");
+        for _ in 0..10 {
+            assert!(filter.note(7, &all));
+        }
+        assert!(!filter.note(7, &all), "it is made anew without what has left the index");
     }
 
     #[test]
@@ -210,13 +214,14 @@ mod tests {
         assert_eq!(note(&mut filter, &noted), 0);
         let mut again = Filter::new(1 << 20);
         for no in (0..PARTS).rev() {
-            let Part { count, bits } = filter.part(no).unwrap();
-            again.restore(no, Part { count: *count, bits: bits.clone() });
+            let Part { made, count, bits } = filter.part(no).unwrap();
+            again.restore(no, Part { made: *made, count: *count, bits: bits.clone() });
         }
         assert!((0..PARTS).all(|no| filter.part(no) == again.part(no)));
         let mut broken = Filter::new(1 << 20);
-        broken.restore(0, Part { count: 1, bits: vec![0; 33] });
-        broken.restore(1, Part { count: 1, bits: vec![] });
-        assert!(broken.part(0).is_none() && broken.part(1).is_none());
+        for (no, bytes) in [33, 0, (1 << 12) + BLOCK_BYTES].into_iter().enumerate() {
+            broken.restore(no, Part { made: 1, count: 1, bits: vec![0; bytes] });
+            assert!(broken.part(no).is_none(), "{bytes} bytes");
+        }
     }
 }

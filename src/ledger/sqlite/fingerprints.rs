@@ -14,6 +14,7 @@ use crate::ledger::LedgerError;
 use crate::model::unhex;
 use crate::vault::{Fingerprint, FingerprintMap};
 
+use super::filter::Filter;
 use super::statements::marks;
 use super::vault::{broken, fingerprint};
 use super::young::{Card, Young};
@@ -67,12 +68,8 @@ pub(super) struct Reader<'a> {
 
 /// Reads which fingerprints are young.
 pub(super) async fn load(on: &mut SqliteConnection, room: Room) -> Result<Young, LedgerError> {
-    let state = sqlx::query(
-        "SELECT generation + 1, NOT EXISTS (SELECT 1 FROM fingerprint_old), fingerprint FROM fingerprint_ageing",
-    );
-    let state = state.fetch_one(&mut *on).await?;
-    let filter = old::load_filter(&mut *on, room.filter_bytes).await?;
-    let mut young = Young::new(state.try_get(0)?, state.try_get(1)?, room.young_max, filter);
+    let state = sqlx::query("SELECT generation + 1, fingerprint FROM fingerprint_ageing").fetch_one(&mut *on).await?;
+    let mut young = Young::new(state.try_get(0)?, room.young_max, Filter::new(room.filter_bytes));
     let mut after: i64 = 0;
     loop {
         // A row a range: each row takes its way between threads.
@@ -93,7 +90,13 @@ pub(super) async fn load(on: &mut SqliteConnection, room: Room) -> Result<Young,
             }
         }
     }
-    young.restored(state.try_get(2)?);
+    young.restored(state.try_get(1)?);
+    // Last: beside a daemon, what moves while this is read is young here or old there, or both.
+    let old = sqlx::query("SELECT NOT EXISTS (SELECT 1 FROM fingerprint_old)").fetch_one(&mut *on).await?;
+    young.none_is_old = old.try_get(0)?;
+    if room.filter_bytes > 0 {
+        old::load_filter(&mut *on, &mut young.filter).await?;
+    }
     Ok(young)
 }
 

@@ -6,7 +6,7 @@ use crate::ledger::LedgerError;
 use crate::model::unhex;
 use crate::vault::{Fingerprint, FingerprintMap};
 
-use super::filter::{Filter, Part, part_of};
+use super::filter::{FILTER_VERSION, Filter, Part, part_of};
 use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of};
 use super::vault::{broken, fingerprint};
 use super::young::{Card, Young};
@@ -14,20 +14,22 @@ use super::young::{Card, Young};
 /// Parts of the filter that are read at once.
 const PARTS_AT_ONCE: i64 = 8;
 
-/// The filter as it is kept.
-pub(super) async fn load_filter(on: &mut SqliteConnection, bytes_max: u64) -> Result<Filter, LedgerError> {
-    let mut filter = Filter::new(bytes_max);
+/// Takes the filter's parts as they are kept. Of another version is none: those are made anew when something comes to them.
+pub(super) async fn load_filter(on: &mut SqliteConnection, filter: &mut Filter) -> Result<(), LedgerError> {
     let mut after: i64 = -1;
     loop {
-        let parts =
-            sqlx::query("SELECT part, count, bits FROM fingerprint_filter WHERE part > ? ORDER BY part LIMIT ?");
-        let parts = parts.bind(after).bind(PARTS_AT_ONCE).fetch_all(&mut *on).await?;
-        let Some(last) = parts.last() else { return Ok(filter) };
+        let parts = sqlx::query(
+            "SELECT part, made, count, bits FROM fingerprint_filter WHERE part > ? AND version = ? ORDER BY part LIMIT ?",
+        );
+        let parts = parts.bind(after).bind(FILTER_VERSION).bind(PARTS_AT_ONCE).fetch_all(&mut *on).await?;
+        let Some(last) = parts.last() else { return Ok(()) };
         after = last.try_get(0)?;
         for part in &parts {
-            let (no, count) = (part.try_get::<i64, _>(0)?, part.try_get::<i64, _>(1)?);
-            let (Ok(no), Ok(count)) = (usize::try_from(no), usize::try_from(count)) else { continue };
-            filter.restore(no, Part { count, bits: part.try_get(2)? });
+            let number = |column: usize| -> Result<Option<usize>, sqlx::Error> {
+                Ok(usize::try_from(part.try_get::<i64, _>(column)?).ok())
+            };
+            let (Some(no), Some(made), Some(count)) = (number(0)?, number(1)?, number(2)?) else { continue };
+            filter.restore(no, Part { made, count, bits: part.try_get(3)? });
         }
     }
 }
@@ -122,11 +124,14 @@ async fn leading_of_part(on: &mut SqliteConnection, no: usize) -> Result<Vec<[u8
 
 async fn write_part(on: &mut SqliteConnection, filter: &Filter, no: usize) -> Result<(), LedgerError> {
     let Some(part) = filter.part(no) else { return Ok(()) };
-    let write = sqlx::query(
-        "INSERT INTO fingerprint_filter (part, count, bits) VALUES (?, ?, ?) \
-         ON CONFLICT (part) DO UPDATE SET count = excluded.count, bits = excluded.bits",
-    );
-    let write = write.bind(i64::try_from(no).unwrap_or(i64::MAX)).bind(i64::try_from(part.count).unwrap_or(i64::MAX));
-    write.bind(part.bits.clone()).execute(on).await?;
+    let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    sqlx::query("INSERT OR REPLACE INTO fingerprint_filter (part, version, made, count, bits) VALUES (?, ?, ?, ?, ?)")
+        .bind(number(no))
+        .bind(FILTER_VERSION)
+        .bind(number(part.made))
+        .bind(number(part.count))
+        .bind(part.bits.clone())
+        .execute(on)
+        .await?;
     Ok(())
 }

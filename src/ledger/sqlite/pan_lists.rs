@@ -42,11 +42,14 @@ pub(super) async fn apply(
     let asked = asks.iter().zip(&changes).filter(|(ask, _)| matches!(ask.brings, Brings::Pan(_)));
     let (adds, removes) = (|it: &Change| *it == Change::Registered, |it: &Change| *it == Change::Deregistered);
     let moved = Moved::of(asked.map(|(_, change)| change), adds, removes);
-    // Most rows were judged to be registered and are, so that the chunk stays packed; an earlier try of this commit may have said
-    // otherwise.
     let mut settled: Vec<(Place, (Settled, Change))> = Vec::new();
     for ((place, ask), change) in places.into_iter().zip(asks).zip(changes) {
-        if !(change == Change::Registered && is_registered(chunks, place)) {
+        let says_so = match change {
+            Change::Registered => is_registered(chunks, place),
+            Change::AsJudged => true,
+            _ => false,
+        };
+        if !says_so {
             settled.push((place, (Settled::of(ask), change)));
         }
     }

@@ -42,8 +42,6 @@ pub(super) async fn apply(
     let (adds, removes) =
         (|it: &Change| matches!(it, Change::Registered(_)), |it: &Change| matches!(it, Change::Deleted(..)));
     let moved = Moved::of(settled.iter().map(|(_, change)| change), adds, removes);
-    // Most rows were judged to be registered and are, so that the chunk stays packed; an earlier try of this commit may have said
-    // otherwise.
     settled.retain(|(place, change)| !adds(change) || !is_registered(chunks, *place));
     settle_all(chunks, settled, settle);
     Ok(moved)

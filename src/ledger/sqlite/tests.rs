@@ -11,6 +11,7 @@ use crate::ledger::{Actor, AuditEntry, AuditEvent, Ledger, LedgerError};
 use crate::model::{Code, Environment, FileNo, Timestamp};
 use crate::services::Register;
 
+use super::filter::Filter;
 use super::{Options, SqliteLedger, held_by_another, open, open_read_only};
 
 fn options(directory: &Path) -> Options {
@@ -168,7 +169,8 @@ async fn strays(ledger: &SqliteLedger) -> i64 {
 /// How many fingerprints of the old index its filter does not know, and how many parts the filter has.
 async fn filter(ledger: &SqliteLedger) -> (usize, usize) {
     let mut reader = ledger.readers.acquire().await.unwrap();
-    let filter = super::old::load_filter(&mut reader, ledger.room.filter_bytes).await.unwrap();
+    let mut filter = Filter::new(ledger.room.filter_bytes);
+    super::old::load_filter(&mut reader, &mut filter).await.unwrap();
     let old = sqlx::query("SELECT fingerprint FROM fingerprint_old").fetch_all(&mut *reader).await.unwrap();
     let fingerprints = old.iter().map(|row| row.get::<&[u8], _>(0).try_into().unwrap());
     let unknown = fingerprints.filter(|fingerprint| !filter.may_hold(fingerprint)).count();
@@ -183,6 +185,22 @@ async fn register(ledger: &SqliteLedger, name: &str, content: u8, pans: &[u8]) -
         suite::commit(ledger, no, &mut [suite::chunk(no, index, &asks)]).await.unwrap();
     }
     (no, suite::codes(ledger, no).await)
+}
+
+/// Takes the first so many out that a file registered.
+async fn deregister(ledger: &SqliteLedger, name: &str, content: u8, of: FileNo, count: u64) -> FileNo {
+    let no = suite::registering(ledger, name, name, content).await;
+    let id = |n: u64| {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&of.0.to_be_bytes());
+        id[8..].copy_from_slice(&(n / 7 * 10 + n % 7).to_be_bytes());
+        Err(id)
+    };
+    let asks: Vec<_> = (0..count).map(id).collect();
+    for (index, part) in (0..).zip(asks.chunks(7)) {
+        suite::commit(ledger, no, &mut [suite::chunk(no, index, part)]).await.unwrap();
+    }
+    no
 }
 
 #[tokio::test]
@@ -203,17 +221,7 @@ async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
     assert_eq!(fingerprints(&ledger).await, (young, old), "what is known is not noted again");
 
     // Twenty chunks of seven are taken out again: out of both levels.
-    let out = suite::registering(&ledger, "C.csv", "C.csv", 3).await;
-    for index in 0..20_u64 {
-        let id = |position: u64| {
-            let mut id = [0; 16];
-            id[..8].copy_from_slice(&no.0.to_be_bytes());
-            id[8..].copy_from_slice(&(index * 10 + position).to_be_bytes());
-            Err(id)
-        };
-        let asks: Vec<_> = (0..7).map(id).collect();
-        suite::commit(&ledger, out, &mut [suite::chunk(out, index, &asks)]).await.unwrap();
-    }
+    let out = deregister(&ledger, "C.csv", 3, no, 140).await;
     assert_eq!(suite::codes(&ledger, out).await, [None; 140]);
     let (young, old) = fingerprints(&ledger).await;
     assert_eq!((young + old, strays(&ledger).await), (116, 0));
@@ -241,6 +249,27 @@ async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
         panic!()
     };
     assert_eq!(seen.holdings.len(), 256, "a reader sees those that are young too");
+}
+
+#[tokio::test]
+async fn an_old_index_that_was_emptied_is_filled_anew() {
+    let (directory, mut ledger) = fresh().await;
+    ledger.room.young_max = 10;
+    let order: Vec<u8> = (0..=255_u8).map(|n| n.wrapping_mul(77)).collect();
+    let (no, _) = register(&ledger, "A.csv", 1, &order).await;
+    deregister(&ledger, "B.csv", 2, no, 256).await;
+    assert_eq!((fingerprints(&ledger).await, strays(&ledger).await), ((0, 0), 0));
+    assert!(filter(&ledger).await.1 > 200, "its filter says still what was there");
+    for content in [3, 5] {
+        ledger.close().await.unwrap();
+        drop(ledger);
+        (ledger, _) = open(&options(directory.path())).await.unwrap();
+        ledger.room.young_max = 10;
+        let (_, codes) = register(&ledger, &format!("{content}.csv"), content, &order).await;
+        let expected = (content > 3).then_some(Code::AlreadyRegistered);
+        assert_eq!(codes, [expected; 256]);
+        assert_eq!((filter(&ledger).await.0, strays(&ledger).await), (0, 0));
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use crate::vault::{Fingerprint, FingerprintMap};
+use crate::vault::{Fingerprint, FingerprintMap, leading};
 
 use super::filter::Filter;
 
@@ -21,7 +21,7 @@ pub(super) struct Young {
     /// The number of the generation that is filled.
     pub(super) generation: i64,
     /// Whether the old index is empty, as it is as long as the register is small.
-    none_is_old: bool,
+    pub(super) none_is_old: bool,
     /// What the old index may hold.
     pub(super) filter: Filter,
     /// How many a generation may have; more only if they come in one commit, or before the one before has moved.
@@ -90,11 +90,11 @@ impl Generation {
 }
 
 impl Young {
-    /// `generation` is filled by those that come.
-    pub(super) fn new(generation: i64, none_is_old: bool, max: usize, filter: Filter) -> Self {
+    /// `generation` is filled by those that come. Nothing is old, unless it is said.
+    pub(super) fn new(generation: i64, max: usize, filter: Filter) -> Self {
         Self {
             generation,
-            none_is_old,
+            none_is_old: true,
             filter,
             max,
             filled: Generation::default(),
@@ -198,11 +198,6 @@ impl Young {
     }
 }
 
-/// The number that a fingerprint begins with.
-fn leading(fingerprint: &[u8]) -> Option<u64> {
-    fingerprint.first_chunk().map(|leading| u64::from_be_bytes(*leading))
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Card, Change, Filter, Young};
@@ -215,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_first_of_two_is_noted_in_either_generation() {
-        let mut young = Young::new(1, true, 3, Filter::new(1 << 20));
+        let mut young = Young::new(1, 3, Filter::new(1 << 20));
         assert!(young.note(card(1, 5, 50)));
         assert!(!young.note(card(1, 5, 51)), "held");
         assert!(young.note(card(2, 5, 52)), "another issuer's");
@@ -238,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_generation_moves_in_order_without_what_was_taken_out() {
-        let mut young = Young::new(1, true, 3, Filter::new(1 << 20));
+        let mut young = Young::new(1, 3, Filter::new(1 << 20));
         for (issuer, first) in [(2, 40), (1, 250), (1, 90), (1, 60)] {
             assert!(young.note(card(issuer, first, i64::from(first))));
         }
@@ -252,7 +247,7 @@ mod tests {
         assert!(last > card(1, 90, 0).fingerprint && last < card(1, 250, 0).fingerprint);
         assert!(!young.none_is_old);
         assert_eq!(young.holder(1, &card(1, 90, 0).fingerprint), None, "to be looked for in the old index");
-        let mut again = Young::new(young.generation, false, 3, Filter::new(1 << 20));
+        let mut again = Young::new(young.generation, 3, Filter::new(1 << 20));
         again.restore(1, card(1, 250, 250));
         again.restored(&last);
         for mut young in [young, again] {

@@ -19,41 +19,41 @@ pub struct List {
     pub range: Range,
 }
 
-/// The lists that a PAN is in, by row, and the file that put it there. Of nearly every PAN that is one, which needs no map.
+/// The lists that a PAN is in, and the file that put it there; in order of the lists' rows. Of nearly every PAN that is one, which
+/// needs no map; a new list comes last, as its row is the newest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lists(Vec<(i64, FileNo)>);
 
 impl Lists {
     /// Which file put it into a list, if it is there.
     pub fn get(&self, list: i64) -> Option<FileNo> {
-        self.iter().find(|(row, _)| *row == list).map(|(_, by)| by)
+        self.place(list).ok().and_then(|place| self.0.get(place)).map(|(_, by)| *by)
     }
 
     /// Puts it into a list.
     pub fn insert(&mut self, list: i64, by: FileNo) {
         self.remove(list);
-        self.0.push((list, by));
+        let (Ok(place) | Err(place)) = self.place(list);
+        self.0.insert(place, (list, by));
     }
 
     /// Takes it out of a list; `false` if it is not there.
     pub fn remove(&mut self, list: i64) -> bool {
-        let place = self.0.iter().position(|(row, _)| *row == list);
-        place.map(|place| self.0.swap_remove(place)).is_some()
+        self.place(list).map(|place| self.0.remove(place)).is_ok()
     }
 
-    /// All of them, in no order.
+    /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = (i64, FileNo)> {
         self.0.iter().copied()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
     }
 
     /// Whether it is in none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    fn place(&self, list: i64) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&list, |(row, _)| *row)
     }
 }
 

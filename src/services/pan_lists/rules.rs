@@ -50,8 +50,8 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
         Ok(head) => {
             match &head.list {
                 Wanted::New(_) => own.list = ListRef::Request(request.request),
-                // Whether it is there, the register knows.
-                Wanted::Known(id) => own.named = Some(*id),
+                // Unless the register does not know it.
+                Wanted::Known(id) => (own.list, own.named) = (ListRef::Known(*id), Some(*id)),
             }
             let adds = head.operation == Operation::Register;
             let brings = match pan {
@@ -79,7 +79,6 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
     if likely {
         // What it will be unless the register is against it, so that the row can be packed before that is asked.
         row.outcome = Outcome::Registered;
-        own.list = own.named.map_or(own.list, ListRef::Known);
     }
     row.own = own.packed();
     into.rows.push(row);

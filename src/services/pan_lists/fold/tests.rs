@@ -94,7 +94,7 @@ fn apply(register: &mut Register, difference: Difference) {
         let held = Held { pan_id: new.pan_id, masked: new.masked };
         assert!(register.held.insert(new.fingerprint, held).is_none(), "a PAN is stored once");
     }
-    let memberships = |register: &Register| register.members.values().map(Lists::len).sum::<usize>();
+    let memberships = |register: &Register| register.members.values().map(|lists| lists.iter().count()).sum::<usize>();
     let before = memberships(register);
     register.members.extend(difference.members);
     let after = memberships(register);
@@ -229,4 +229,18 @@ proptest! {
         }
         prop_assert_eq!(run(&script.asks, cut), run(&script.asks, 1));
     }
+}
+
+#[test]
+fn lists_of_a_pan_keep_their_order_and_who_put_it_there() {
+    let mut lists = Lists::default();
+    for (list, by) in [(5, 1), (9, 1), (7, 2), (5, 3)] {
+        lists.insert(list, FileNo(by));
+    }
+    let there = |lists: &Lists| lists.iter().map(|(list, by)| (list, by.0)).collect::<Vec<_>>();
+    assert_eq!(there(&lists), [(5, 3), (7, 2), (9, 1)], "each once, by the last");
+    assert_eq!((lists.get(7), lists.get(8)), (Some(FileNo(2)), None));
+    assert!(lists.remove(7) && !lists.remove(7));
+    assert_eq!(there(&lists), [(5, 3), (9, 1)]);
+    assert!(!lists.is_empty());
 }
