@@ -1,9 +1,10 @@
 //! A broken world: waited for where it can heal, held for a person where it cannot.
 
 use std::fs;
+use std::process::Command;
 
 use crate::file::CsvFile;
-use crate::world::{PATIENCE, World, until};
+use crate::world::{PATIENCE, Running, World, until};
 
 #[test]
 fn without_an_outbound_directory_nothing_is_acknowledged_and_with_one_all_goes_on() {
@@ -23,6 +24,26 @@ fn without_an_outbound_directory_nothing_is_acknowledged_and_with_one_all_goes_o
     assert!(daemon.stderr().contains("world_recovered"));
     daemon.terminate(PATIENCE).expect(0);
     assert_eq!(world.out().recon(&stem).trailer, [500, 500, 0, 0, 0, 0]);
+}
+
+/// What the disk took is not known any more, so the process ends and the next one writes anew. Nothing else comes that could wake the lane.
+#[test]
+fn a_report_that_cannot_be_synced_ends_the_process_at_once() {
+    let world = World::shaped(|shape| shape.reply = false);
+    world.once().expect(0);
+    let file = CsvFile::good("SYNC", 303, 50);
+    let draft = world.out().at(&format!(".nightdrop-{}.recon.csv.0.tmp", file.stem()));
+    let mut strace = Command::new("strace");
+    strace.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO", "-P"]);
+    strace.arg(draft).args([env!("CARGO_BIN_EXE_nightdrop"), "run", "--config", "nightdrop.toml"]);
+    strace.current_dir(world.path()).env_clear();
+    let mut daemon = Running::start(strace, world.at("said/strace"), None);
+    let stem = world.drop_sealed(&file);
+    until("the daemon ends", || !daemon.alive());
+    assert!(daemon.stderr().contains("recon.csv"), "{}", daemon.stderr());
+    assert!(!world.out().has(&format!("{stem}.summary.json")));
+    world.once().expect(0);
+    assert_eq!(world.out().recon(&stem).trailer, [50, 50, 0, 0, 0, 0]);
 }
 
 #[test]
