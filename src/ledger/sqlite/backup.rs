@@ -26,7 +26,7 @@ impl SqliteLedger {
             Err(error) => return Err(io(&temporary)(error)),
         }
         // Side by side: a writer in the midst of a large commit is waited for while the copy is made.
-        let (told, copied) = tokio::join!(self.audit_alone(told), self.vacuum_into(&temporary));
+        let (told, copied) = tokio::join!(self.audit_alone(told), copy(&self.path, &temporary));
         if let Err(error) = told.and(copied) {
             // It holds sealed card numbers, and is no backup.
             let _ = fs::remove_file(&temporary);
@@ -39,14 +39,15 @@ impl SqliteLedger {
         let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(directory))
     }
+}
 
-    async fn vacuum_into(&self, temporary: &Path) -> Result<(), LedgerError> {
-        let options = |path: &Path| SqliteConnectOptions::new().filename(path).disable_statement_logging();
-        let mut reader = SqliteConnection::connect_with(&options(&self.path).read_only(true)).await?;
-        sqlx::query("VACUUM INTO ?").bind(temporary.to_string_lossy().as_ref()).execute(&mut reader).await?;
-        reader.close().await?;
-        Ok(())
-    }
+/// Copies a database to a place that is free, as it is at this moment; on a connection of its own, whose cache is small.
+pub(super) async fn copy(database: &Path, to: &Path) -> Result<(), LedgerError> {
+    let options = SqliteConnectOptions::new().filename(database).read_only(true).disable_statement_logging();
+    let mut reader = SqliteConnection::connect_with(&options).await?;
+    sqlx::query("VACUUM INTO ?").bind(to.to_string_lossy().as_ref()).execute(&mut reader).await?;
+    reader.close().await?;
+    Ok(())
 }
 
 fn temporary(to: &Path) -> PathBuf {

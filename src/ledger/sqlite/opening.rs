@@ -15,7 +15,7 @@ use crate::ledger::LedgerError;
 use crate::model::Environment;
 
 use super::fingerprints::Room;
-use super::{SqliteLedger, Writer};
+use super::{SqliteLedger, Writer, backup};
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("src/ledger/migrations/sqlite");
 
@@ -191,7 +191,7 @@ async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<bool, Led
     }
     let copied = newest < known_migration() && newest > 0;
     if copied {
-        keep_copy(writer, path, newest).await?;
+        keep_copy(path, newest).await?;
     }
     MIGRATIONS.run(&mut *writer).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) | MigrateError::VersionMismatch(version) => LedgerError::Newer(version),
@@ -201,7 +201,7 @@ async fn migrate(writer: &mut SqliteConnection, path: &Path) -> Result<bool, Led
     Ok(copied)
 }
 
-pub(super) async fn keep_copy(writer: &mut SqliteConnection, path: &Path, version: i64) -> Result<(), LedgerError> {
+pub(super) async fn keep_copy(path: &Path, version: i64) -> Result<(), LedgerError> {
     let mut copy = path.as_os_str().to_owned();
     copy.push(format!(".before-migration-{}", version + 1));
     let copy = PathBuf::from(copy);
@@ -211,7 +211,7 @@ pub(super) async fn keep_copy(writer: &mut SqliteConnection, path: &Path, versio
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(source) => return Err(LedgerError::Io { path: copy, source }),
     }
-    sqlx::query("VACUUM INTO ?").bind(copy.to_string_lossy().as_ref()).execute(&mut *writer).await?;
+    backup::copy(path, &copy).await?;
     File::open(&copy).and_then(|file| file.sync_all()).map_err(|source| LedgerError::Io { path: copy, source })
 }
 

@@ -94,11 +94,9 @@ async fn a_copy_kept_before_a_migration_is_a_whole_database() {
     let (directory, ledger) = fresh().await;
     ledger.pin("x", "kept").await.unwrap();
     let path = options(directory.path()).path;
-    let mut guard = ledger.writer.lock().await;
-    super::opening::keep_copy(&mut guard.as_mut().unwrap().connection, &path, 1).await.unwrap();
+    super::opening::keep_copy(&path, 1).await.unwrap();
     // Again, as after a crash that cut the first copy short.
-    super::opening::keep_copy(&mut guard.as_mut().unwrap().connection, &path, 1).await.unwrap();
-    drop(guard);
+    super::opening::keep_copy(&path, 1).await.unwrap();
     let copy = directory.path().join("nd.db.before-migration-2");
     assert_eq!(open_read_only(&copy).await.unwrap().pinned("x").await.unwrap().as_deref(), Some("kept"));
 }
