@@ -104,7 +104,7 @@ pub struct Daemon {
 pub struct Store {
     /// The SQLite database.
     pub path: PathBuf,
-    /// What its writer may hold in memory: pages, and young fingerprints. The filter of old ones takes an eighth of it besides.
+    /// What its writer may hold in memory: pages, and young fingerprints. The filter of old ones takes up to an eighth besides.
     pub cache_bytes: u64,
 }
 

@@ -107,6 +107,7 @@ impl Lane {
                 },
                 // The post is gone where it tells nothing any more; the channel says so too.
                 Ok(()) = self.coming.changed(), if !self.queue.is_empty() => {}
+                // One that must end the process does it now, and not when the next file comes.
                 Some(done) = self.reports.join_next() => report_ended(done)?,
                 () = tokio::time::sleep(WAITING_LOOK), if !self.waiting.is_empty() => self.look_at_waiting().await?,
             }

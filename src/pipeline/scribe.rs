@@ -1,8 +1,8 @@
 //! Writes a file's answers from its rows in the ledger; of a large file while its later records are still being registered.
 //!
-//! The answers are what they would be afterwards: a row is read once its chunk is committed and it says all that it will say, and the files are put in their places at
-//! the end, by the same code and if the sums agree. A scribe that fails is forgotten and the answers are written anew; nothing
-//! hangs on it.
+//! The answers are what they would be afterwards: a row is read once its chunk is committed and it says all that it will say, and
+//! the files are put in their places at the end, by the same code and if the sums agree. A scribe that fails is forgotten and the
+//! answers are written anew; nothing hangs on it.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -74,8 +74,10 @@ impl Pages {
         let mut book = Book::begin(outbox, record, service.view, WORDS, seal, answers)?;
         let (mut next, mut not_before) = (0, 0);
         for word in words {
-            let (Word::Committed(chunks) | Word::Whole(chunks, _)) = word;
-            let ahead = matches!(word, Word::Committed(_)).then_some(service.answers_ahead).flatten();
+            let (chunks, ahead) = match word {
+                Word::Committed(chunks) => (chunks, service.answers_ahead),
+                Word::Whole(chunks, _) => (chunks, None),
+            };
             if ahead.is_some() && chunks < not_before {
                 continue;
             }

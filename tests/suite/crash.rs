@@ -14,7 +14,7 @@ use crate::file::CsvFile;
 use crate::night::{self, Before, File};
 use crate::outbound::Recon;
 use crate::pan;
-use crate::world::{PATIENCE, World, expect_same, long, now, pause, until};
+use crate::world::{PATIENCE, Running, World, expect_same, long, now, pause, until};
 
 /// A file under a final name is whole, whenever one looks.
 struct Watch {
@@ -148,6 +148,27 @@ fn everything_is_registered_once(world: &World, nights: &[Vec<File>]) {
     assert_eq!(world.out().recon(&stem).trailer, [there, 0, there, 0, 0, 0], "cards were lost");
 }
 
+/// Starts the daemon and ends it in the midst of a file, each time so many milliseconds later, until the file is done; how often.
+fn ended_until_done<E>(
+    world: &World,
+    stem: &str,
+    start: fn(&World) -> Running,
+    later_ms: u64,
+    end: impl Fn(Running) -> E,
+) -> u64 {
+    let mut ends = 0;
+    while !world.out().has(&format!("{stem}.summary.json")) {
+        let mut daemon = start(world);
+        world.wait_for(&mut daemon, &format!("{stem}.ack.json"));
+        // On a busy machine the first moments may pass before anything is committed.
+        pause(Duration::from_millis(20 + later_ms * ends));
+        end(daemon);
+        ends += 1;
+        assert!(ends < 500, "it never comes to an end");
+    }
+    ends
+}
+
 /// With the smallest cache a generation of fingerprints is 14 336: the first file fills two, and the second has them move while the
 /// process is killed again and again.
 #[test]
@@ -178,15 +199,7 @@ fn kills_while_fingerprints_age_lose_none_and_find_all() {
     peace.once().expect(0);
 
     let stem = storm.drop_sealed(&file);
-    let mut kills = 0;
-    while !storm.out().has(&format!("{stem}.summary.json")) {
-        let mut daemon = storm.daemon_unready();
-        storm.wait_for(&mut daemon, &format!("{stem}.ack.json"));
-        pause(Duration::from_millis(20 + 10 * kills));
-        daemon.kill();
-        kills += 1;
-        assert!(kills < 500, "it never comes to an end");
-    }
+    let kills = ended_until_done(&storm, &stem, World::daemon_unready, 10, Running::kill);
     storm.once().expect(0);
     let name = format!("{stem}.recon.csv");
     let (calm, wild) = (peace.out().content(&name), storm.out().content(&name));
@@ -236,16 +249,8 @@ fn a_daemon_that_is_asked_to_stop_in_mid_file_goes_on_where_it_was() {
     peace.once().expect(4);
 
     let stem = world.drop_sealed(&file);
-    let mut stops = 0;
-    while !world.out().has(&format!("{stem}.summary.json")) {
-        let mut daemon = world.daemon();
-        world.wait_for(&mut daemon, &format!("{stem}.ack.json"));
-        // On a busy machine the first moments may pass before anything is committed.
-        pause(Duration::from_millis(20 + 5 * stops));
-        daemon.terminate(Duration::from_secs(10)).expect(0);
-        stops += 1;
-        assert!(stops < 500, "it never comes to an end");
-    }
+    let stop = |daemon: Running| _ = daemon.terminate(Duration::from_secs(10)).expect(0);
+    let stops = ended_until_done(&world, &stem, World::daemon, 5, stop);
     let name = format!("{stem}.recon.csv");
     expect_same(&format!("recon after {stops} stops"), &peace.out().content(&name), &world.out().content(&name));
 }

@@ -90,10 +90,10 @@ pub(super) async fn load(on: &mut SqliteConnection, room: Room) -> Result<Young,
             }
         }
     }
-    young.restored(state.try_get(1)?);
     // Last: beside a daemon, what moves while this is read is young here or old there, or both.
     let old = sqlx::query("SELECT NOT EXISTS (SELECT 1 FROM fingerprint_old)").fetch_one(&mut *on).await?;
-    young.none_is_old = old.try_get(0)?;
+    young.restored(state.try_get(1)?, old.try_get(0)?);
+    // Who only reads has no room for it, and looks few up.
     if room.filter_bytes > 0 {
         old::load_filter(&mut *on, &mut young.filter).await?;
     }
@@ -208,7 +208,7 @@ pub(super) async fn age(write: &mut Write<'_>, issuer: i64) -> Result<(), Ledger
     }
     let more = STRETCH_TIMES * young.change.came;
     let Some((cards, last)) = young.stretch(more, young.max / STRETCHES) else { return Ok(()) };
-    old::put(on, young, &cards).await?;
+    old::put(on, &mut young.filter, &cards).await?;
     sqlx::query("UPDATE fingerprint_ageing SET fingerprint = ?").bind(last.to_vec()).execute(&mut *on).await?;
     if young.none_ages() {
         drop_aged(on, young).await?;

@@ -9,7 +9,7 @@ use crate::vault::{Fingerprint, FingerprintMap};
 use super::filter::{FILTER_VERSION, Filter, Part, part_of};
 use super::statements::{ROWS_A_STATEMENT, execute_all, in_parts, marks, rows_of};
 use super::vault::{broken, fingerprint};
-use super::young::{Card, Young};
+use super::young::Card;
 
 /// Parts of the filter that are read at once.
 const PARTS_AT_ONCE: i64 = 8;
@@ -74,7 +74,7 @@ pub(super) async fn take_out(on: &mut SqliteConnection, issuer: i64, keys: &[Fin
 }
 
 /// Puts in what ages, in order.
-pub(super) async fn put(on: &mut SqliteConnection, young: &mut Young, cards: &[Card]) -> Result<(), LedgerError> {
+pub(super) async fn put(on: &mut SqliteConnection, filter: &mut Filter, cards: &[Card]) -> Result<(), LedgerError> {
     // OR ROLLBACK, since a statement that could be undone alone keeps a copy of every page that it changes; a transaction that
     // failed is thrown away in any case.
     let sql = |rows| {
@@ -93,11 +93,10 @@ pub(super) async fn put(on: &mut SqliteConnection, young: &mut Young, cards: &[C
     come.sort_unstable();
     for come in come.chunk_by(|one, other| part_of(one) == part_of(other)) {
         let Some(no) = come.first().map(part_of) else { continue };
-        if !young.filter.note(no, come) {
-            let all = leading_of_part(on, no).await?;
-            young.filter.make(no, &all);
+        if !filter.note(no, come) {
+            filter.make(no, &leading_of_part(on, no).await?);
         }
-        write_part(on, &young.filter, no).await?;
+        write_part(on, filter, no).await?;
     }
     Ok(())
 }

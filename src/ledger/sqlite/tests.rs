@@ -185,6 +185,13 @@ async fn register(ledger: &SqliteLedger, name: &str, content: u8, pans: &[u8]) -
     (no, suite::codes(ledger, no).await)
 }
 
+/// A store whose generations are of ten fingerprints, and 256 PANs in an order that goes to and fro.
+async fn with_small_generations() -> (TempDir, SqliteLedger, Vec<u8>) {
+    let (directory, mut ledger) = fresh().await;
+    ledger.room.young_max = 10;
+    (directory, ledger, (0..=255_u8).map(|n| n.wrapping_mul(77)).collect())
+}
+
 /// Takes the first so many out that a file registered.
 async fn deregister(ledger: &SqliteLedger, name: &str, content: u8, of: FileNo, count: u64) -> FileNo {
     let no = suite::registering(ledger, name, name, content).await;
@@ -203,9 +210,7 @@ async fn deregister(ledger: &SqliteLedger, name: &str, content: u8, of: FileNo, 
 
 #[tokio::test]
 async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
-    let (directory, mut ledger) = fresh().await;
-    ledger.room.young_max = 10;
-    let order: Vec<u8> = (0..=255_u8).map(|n| n.wrapping_mul(77)).collect();
+    let (directory, ledger, order) = with_small_generations().await;
     let (no, codes) = register(&ledger, "A.csv", 1, &order).await;
     assert_eq!(codes, [None; 256]);
     let (young, old) = fingerprints(&ledger).await;
@@ -224,10 +229,12 @@ async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
     let (young, old) = fingerprints(&ledger).await;
     assert_eq!((young + old, strays(&ledger).await), (116, 0));
 
-    // A process that starts reads what is young, and so does one after a failed commit. A part of the filter that is not there
-    // is made from the index when another fingerprint comes to it.
+    // A process that starts reads what is young, and so does one after a failed commit. A part of the filter that is not there,
+    // or of another version, is made from the index when another fingerprint comes to it.
     let mut write = ledger.begin().await.unwrap();
-    sqlx::query("DELETE FROM fingerprint_filter WHERE part % 2 = 0").execute(write.on().unwrap()).await.unwrap();
+    let other = "DELETE FROM fingerprint_filter WHERE part % 4 = 0; \
+        UPDATE fingerprint_filter SET version = 0, bits = zeroblob(length(bits)) WHERE part % 4 = 2";
+    sqlx::query(other).execute(write.on().unwrap()).await.unwrap();
     write.commit().await.unwrap();
     ledger.close().await.unwrap();
     drop(ledger);
@@ -251,9 +258,7 @@ async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
 
 #[tokio::test]
 async fn an_old_index_that_was_emptied_is_filled_anew() {
-    let (directory, mut ledger) = fresh().await;
-    ledger.room.young_max = 10;
-    let order: Vec<u8> = (0..=255_u8).map(|n| n.wrapping_mul(77)).collect();
+    let (directory, mut ledger, order) = with_small_generations().await;
     let (no, _) = register(&ledger, "A.csv", 1, &order).await;
     deregister(&ledger, "B.csv", 2, no, 256).await;
     assert_eq!((fingerprints(&ledger).await, strays(&ledger).await), ((0, 0), 0));

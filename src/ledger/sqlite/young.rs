@@ -21,7 +21,7 @@ pub(super) struct Young {
     /// The number of the generation that is filled.
     pub(super) generation: i64,
     /// Whether the old index is empty, as it is as long as the register is small.
-    pub(super) none_is_old: bool,
+    none_is_old: bool,
     /// What the old index may hold.
     pub(super) filter: Filter,
     /// How many a generation may have; more only if they come in one commit, or before the one before has moved.
@@ -90,7 +90,7 @@ impl Generation {
 }
 
 impl Young {
-    /// `generation` is filled by those that come. Nothing is old, unless it is said.
+    /// `generation` is filled by those that come. Nothing is old yet.
     pub(super) fn new(generation: i64, max: usize, filter: Filter) -> Self {
         Self {
             generation,
@@ -115,8 +115,9 @@ impl Young {
         };
     }
 
-    /// To be called once all have been restored, with the fingerprint up to which they have moved.
-    pub(super) fn restored(&mut self, moved: &[u8]) {
+    /// To be called once all have been restored, with the fingerprint up to which they have moved, and whether none is old.
+    pub(super) fn restored(&mut self, moved: &[u8], none_is_old: bool) {
+        self.none_is_old = none_is_old;
         self.next = leading(moved).map_or(0, |last| last.saturating_add(1));
         self.step = (u64::MAX - self.next) / self.ageing.count.max(1) as u64;
     }
@@ -249,7 +250,7 @@ mod tests {
         assert_eq!(young.holder(1, &card(1, 90, 0).fingerprint), None, "to be looked for in the old index");
         let mut again = Young::new(young.generation, 3, Filter::new(1 << 20));
         again.restore(1, card(1, 250, 250));
-        again.restored(&last);
+        again.restored(&last, false);
         for mut young in [young, again] {
             assert_eq!(young.stretch(9, 1), Some((vec![card(1, 250, 250)], [255; 16])));
             assert!(young.stretch(1, 1).is_none());

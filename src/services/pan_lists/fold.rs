@@ -32,9 +32,10 @@ impl Lists {
 
     /// Puts it into a list.
     pub fn insert(&mut self, list: i64, by: FileNo) {
-        self.remove(list);
-        let (Ok(place) | Err(place)) = self.place(list);
-        self.0.insert(place, (list, by));
+        match self.place(list) {
+            Ok(place) => self.0[place].1 = by,
+            Err(place) => self.0.insert(place, (list, by)),
+        }
     }
 
     /// Takes it out of a list; `false` if it is not there.
