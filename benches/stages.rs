@@ -29,7 +29,7 @@ use nightdrop::services::payment_cards::{self, DEFINITION};
 use nightdrop::services::reference::{AccountRanges, CardProducts};
 use nightdrop::services::sample::Numbers;
 use nightdrop::services::{Judge, PreparedChunk, Record};
-use nightdrop::vault::{IssuerKeys, KeyEncryptionKey, KeyPurpose, Nonces, Pan};
+use nightdrop::vault::{IssuerKeys, KeyEncryptionKey, KeyPurpose, Nonces, Pan, Sealing};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -135,10 +135,14 @@ fn judge(file: FileNo) -> Judge {
     }
 }
 
-fn prepare(raw: &RawChunk, judge: &Judge, nonces: &mut Nonces) -> PreparedChunk {
+fn sealing(judge: &Judge) -> Sealing {
+    Sealing::new(Arc::clone(&judge.keys), Nonces::from_seed([7; 32]))
+}
+
+fn prepare(raw: &RawChunk, judge: &Judge, sealing: &mut Sealing) -> PreparedChunk {
     let mut chunk = judge.chunk(raw.index(), raw.len());
     raw.for_each(&mut |ordinal, line, cells, request| {
-        judge.record(nonces, Record { ordinal, line, cells, request }, &mut chunk);
+        judge.record(sealing, Record { ordinal, line, cells, request }, &mut chunk);
     })
     .unwrap();
     chunk
@@ -200,7 +204,7 @@ fn parsing(bench: &mut Criterion) {
 /// What a worker does: cells found, rules, range, fingerprint, sealed PAN, identifier; and two of its parts by themselves.
 fn preparing(bench: &mut Criterion) {
     let judge = judge(FileNo(1));
-    let mut nonces = Nonces::from_seed([7; 32]);
+    let mut sealing = sealing(&judge);
     let mut group = bench.benchmark_group("prepare");
     group.throughput(Throughput::Elements(RECORDS));
     for (name, format) in [("csv", Format::Csv), ("jsonl", Format::Jsonl)] {
@@ -218,7 +222,7 @@ fn preparing(bench: &mut Criterion) {
             });
         });
         group.bench_function(format!("{name} chunks"), |bench| {
-            bench.iter(|| chunks.iter().for_each(|raw| drop(black_box(prepare(raw, &judge, &mut nonces)))));
+            bench.iter(|| chunks.iter().for_each(|raw| drop(black_box(prepare(raw, &judge, &mut sealing)))));
         });
     }
     let pans: Vec<Pan> = pans().iter().map(|pan| Pan::new(pan.as_bytes()).unwrap()).collect();
@@ -228,7 +232,7 @@ fn preparing(bench: &mut Criterion) {
     group.bench_function("seal", |bench| {
         bench.iter(|| {
             for (pan_id, pan) in (0..).zip(&pans) {
-                black_box(judge.keys.seal(black_box(pan), pan_id, &mut nonces));
+                black_box(sealing.seal(black_box(pan), pan_id));
             }
         });
     });
@@ -278,8 +282,9 @@ async fn registering(home: &Path) -> (sqlite::SqliteLedger, FileNo) {
 
 fn prepared(no: FileNo) -> Vec<PreparedChunk> {
     let text = text(Format::Csv);
-    let (judge, mut nonces) = (judge(no), Nonces::from_seed([7; 32]));
-    cut(&text, &survey(&text, Format::Csv)).iter().map(|raw| prepare(raw, &judge, &mut nonces)).collect()
+    let judge = judge(no);
+    let mut sealing = sealing(&judge);
+    cut(&text, &survey(&text, Format::Csv)).iter().map(|raw| prepare(raw, &judge, &mut sealing)).collect()
 }
 
 /// One commit of all the records into an empty store.

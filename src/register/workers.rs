@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::parse::{Cutter, Layout, RawChunk};
 use crate::services::{Judge, PreparedChunk, Record};
-use crate::vault::Nonces;
+use crate::vault::{Nonces, Sealing};
 
 use super::{Read, RegisterError, Stop};
 
@@ -99,11 +99,12 @@ fn cut(
 }
 
 /// Judges chunk after chunk; ends with the channel, on either side.
-fn work(from: &Receiver<RawChunk>, to: &mpsc::Sender<PreparedChunk>, judge: &Judge, mut nonces: Nonces) {
+fn work(from: &Receiver<RawChunk>, to: &mpsc::Sender<PreparedChunk>, judge: &Judge, nonces: Nonces) {
+    let mut sealing = Sealing::new(Arc::clone(&judge.keys), nonces);
     for raw in from {
         let mut chunk = judge.chunk(raw.index(), raw.len());
         let found = raw.for_each(&mut |ordinal, line, cells, request| {
-            judge.record(&mut nonces, Record { ordinal, line, cells, request }, &mut chunk);
+            judge.record(&mut sealing, Record { ordinal, line, cells, request }, &mut chunk);
         });
         chunk.pack();
         // A record that is no longer as it was proven: the chunk is missing at the committer's end, which then stops.

@@ -1,7 +1,7 @@
 //! What everything around them needs to know of a service.
 
 use crate::model::{AnswerFile, Code, Columns, RecordRow, View};
-use crate::vault::Nonces;
+use crate::vault::Sealing;
 
 use super::sample::Sampling;
 use super::{Answering, Judge, PreparedChunk, Record};
@@ -26,7 +26,7 @@ pub struct Definition {
     /// What its program's own API says in place of our codes.
     pub api: Api,
     /// Judges one record: adds its row to the chunk, and what it asks of the register.
-    pub judge: fn(&Judge, &mut Nonces, Record<'_>, &mut PreparedChunk),
+    pub judge: fn(&Judge, &mut Sealing, Record<'_>, &mut PreparedChunk),
     /// Makes synthetic records.
     pub sample: &'static Sampling,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{Failure, FileNo, InRequest, Masked, Outcome, Place, RecordRow, Timestamp, Unseal};
-use crate::vault::{IdMaker, IssuerKeys, Nonces, Pan};
+use crate::vault::{IdMaker, IssuerKeys, Pan, Sealing};
 
 use super::reference::{IssuerProducts, IssuerRanges};
 use super::{Definition, Effects, NewPan, PreparedChunk, SealText};
@@ -76,8 +76,8 @@ impl Judge {
     }
 
     /// Judges one record: its row, and what it asks of the register.
-    pub fn record(&self, nonces: &mut Nonces, record: Record<'_>, into: &mut PreparedChunk) {
-        (self.service.judge)(self, nonces, record, into);
+    pub fn record(&self, sealing: &mut Sealing, record: Record<'_>, into: &mut PreparedChunk) {
+        (self.service.judge)(self, sealing, record, into);
     }
 
     /// The key of a row if this record turns out to be the one that makes it: file and ordinal, so that rows grow at their end.
@@ -86,12 +86,12 @@ impl Judge {
     }
 
     /// A PAN as the vault will hold it if this record is the first to bring it.
-    pub fn new_pan(&self, pan: &Pan, ordinal: u64, nonces: &mut Nonces) -> NewPan {
+    pub fn new_pan(&self, pan: &Pan, ordinal: u64, sealing: &mut Sealing) -> NewPan {
         let pan_id = self.row_id(ordinal);
         NewPan {
             fingerprint: self.keys.fingerprint(pan),
             pan_id,
-            sealed: self.keys.seal(pan, pan_id, nonces),
+            sealed: sealing.seal(pan, pan_id),
             epoch: self.keys.epoch(),
             masked: pan.masked(),
         }

@@ -2,27 +2,22 @@
 //!
 //! ```text
 //! wrapped key := nonce (12) | AES-256-GCM(kek, key (32), aad = "nightdrop wrapped key 1" | issuer | purpose | epoch) | tag (16)
-//! sealed PAN  := nonce (12) | AES-256-GCM(data key, packed PAN (10), aad = 1 | epoch | pan_id | issuer) | tag (16)
-//! sealed text := epoch (4) | nonce (12) | AES-256-GCM(data key, text, aad = 2 | epoch | row | issuer) | tag (16)
 //! ```
 
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut, KeyInit};
+use aes_gcm::aes::Aes256Enc;
+use aes_gcm::aes::cipher::BlockCipherEncrypt;
 use aes_gcm::{Aes256Gcm, Nonce, Tag};
+use ghash::GHash;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::identifier::IdMaker;
-use super::pan::{Fingerprint, Nonces, Pan, SEALED_BYTES, SealedPan};
+use super::pan::{Fingerprint, Pan};
 
 type HmacSha256 = Hmac<Sha256>;
-
-/// The first byte of the additional data of a sealed PAN.
-const PAN: u8 = 1;
-
-/// The first byte of the additional data of a sealed text.
-const TEXT: u8 = 2;
 
 /// Bytes of a key check value: enough to tell a wrong key, too few to say anything of a right one.
 pub const CHECK_BYTES: usize = 8;
@@ -176,7 +171,7 @@ fn hmac_block(key: &[u8; 32]) -> Zeroizing<[u8; 64]> {
     block
 }
 
-fn seal_in_place(cipher: &Aes256Gcm, nonce: &[u8; 12], aad: &[u8], body: &mut [u8]) -> [u8; 16] {
+pub(super) fn seal_in_place(cipher: &Aes256Gcm, nonce: &[u8; 12], aad: &[u8], body: &mut [u8]) -> [u8; 16] {
     match cipher.encrypt_inout_detached(&Nonce::from(*nonce), aad, InOutBuf::from(body)) {
         Ok(tag) => tag.into(),
         // The cipher fails on bodies of 64 GiB and more; the ones here have 10 and 32 bytes.
@@ -196,6 +191,9 @@ struct Opened {
     fingerprint: HmacSha256,
     identifier: HmacSha256,
     data: Aes256Gcm,
+    /// The two parts of the same, for [`Sealing`](super::Sealing).
+    cipher: Aes256Enc,
+    hash: GHash,
     epoch: u32,
 }
 
@@ -210,13 +208,20 @@ impl IssuerKeys {
                 .ok_or_else(|| VaultError::WrongKek { issuer: issuer.to_owned(), purpose: purpose.as_str() })
         };
         let data = latest(KeyPurpose::Data)?;
+        let data_key = kek.unwrap(issuer, data)?;
+        let cipher = Aes256Enc::new((&*data_key).into());
+        let mut hash_key = ghash::Key::default();
+        cipher.encrypt_block(&mut hash_key);
         let keys = Box::new(Opened {
             issuer: issuer.to_owned(),
             fingerprint: keyed(&*kek.unwrap(issuer, latest(KeyPurpose::Fingerprint)?)?),
             identifier: keyed(&*kek.unwrap(issuer, latest(KeyPurpose::Identifier)?)?),
-            data: Aes256Gcm::new((&*kek.unwrap(issuer, data)?).into()),
+            data: Aes256Gcm::new((&*data_key).into()),
+            hash: GHash::new(&hash_key),
+            cipher,
             epoch: data.epoch,
         });
+        hash_key.zeroize();
         let lock = region::lock(std::ptr::from_ref(&*keys), size_of::<Opened>()).ok();
         Ok(Self { keys, lock })
     }
@@ -224,6 +229,22 @@ impl IssuerKeys {
     /// Whether the system let the keys be locked in memory.
     pub const fn locked(&self) -> bool {
         self.lock.is_some()
+    }
+
+    pub(super) fn issuer(&self) -> &str {
+        &self.keys.issuer
+    }
+
+    pub(super) fn data(&self) -> &Aes256Gcm {
+        &self.keys.data
+    }
+
+    pub(super) fn cipher(&self) -> &Aes256Enc {
+        &self.keys.cipher
+    }
+
+    pub(super) fn hash(&self) -> &GHash {
+        &self.keys.hash
     }
 
     /// The epoch new PANs are sealed under.
@@ -255,110 +276,9 @@ impl IssuerKeys {
         fingerprint
     }
 
-    /// Seals a PAN for the row `pan_id`, under the current epoch.
-    pub fn seal(&self, pan: &Pan, pan_id: i64, nonces: &mut Nonces) -> SealedPan {
-        let nonce = nonces.nonce();
-        let mut body = pan.packed();
-        let tag = seal_in_place(&self.keys.data, &nonce, &self.aad(pan_id), &mut body);
-        let mut sealed = [0_u8; SEALED_BYTES];
-        sealed[..12].copy_from_slice(&nonce);
-        sealed[12..22].copy_from_slice(&body);
-        sealed[22..].copy_from_slice(&tag);
-        sealed
-    }
-
-    /// Opens what [`Self::seal`] made for the same row.
-    pub fn unseal(&self, sealed: &SealedPan, pan_id: i64) -> Result<Pan, VaultError> {
-        let mut nonce = [0; 12];
-        nonce.copy_from_slice(&sealed[..12]);
-        let mut body = [0; 10];
-        body.copy_from_slice(&sealed[12..22]);
-        let mut tag = [0; 16];
-        tag.copy_from_slice(&sealed[22..]);
-        self.keys
-            .data
-            .decrypt_inout_detached(
-                &Nonce::from(nonce),
-                &self.aad(pan_id),
-                InOutBuf::from(&mut body[..]),
-                &Tag::from(tag),
-            )
-            .map_err(|_| VaultError::SealBroken)?;
-        let pan = Pan::unpacked(&body).ok_or(VaultError::SealBroken);
-        body.zeroize();
-        pan
-    }
-
-    /// Seals a short text that stands in the row `row` and nowhere else, such as a rejected card number that an answer
-    /// repeats: `epoch (4) | nonce (12) | text | tag (16)`.
-    pub fn seal_text(&self, text: &[u8], row: i64, nonces: &mut Nonces) -> Vec<u8> {
-        let nonce = nonces.nonce();
-        let mut body = Zeroizing::new(text.to_vec());
-        let tag = seal_in_place(&self.keys.data, &nonce, &self.aad_of(TEXT, row), &mut body);
-        [&self.keys.epoch.to_be_bytes()[..], &nonce, &body, &tag].concat()
-    }
-
-    /// Opens what [`Self::seal_text`] made for the same row.
-    pub fn unseal_text(&self, sealed: &[u8], row: i64) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let (epoch, rest) = sealed.split_first_chunk::<4>().ok_or(VaultError::SealBroken)?;
-        let (nonce, rest) = rest.split_first_chunk::<12>().ok_or(VaultError::SealBroken)?;
-        let (body, tag) = rest.split_last_chunk::<16>().ok_or(VaultError::SealBroken)?;
-        if u32::from_be_bytes(*epoch) != self.keys.epoch {
-            return Err(VaultError::SealBroken);
-        }
-        let mut text = Zeroizing::new(body.to_vec());
-        self.keys
-            .data
-            .decrypt_inout_detached(
-                &Nonce::from(*nonce),
-                &self.aad_of(TEXT, row),
-                InOutBuf::from(&mut text[..]),
-                &Tag::from(*tag),
-            )
-            .map_err(|_| VaultError::SealBroken)?;
-        Ok(text)
-    }
-
     /// A maker of identifiers for one file; see [`IdMaker`].
     pub fn id_maker(&self, scope: &[&[u8]], file_ms: i64) -> IdMaker {
         IdMaker::new(self.keys.identifier.clone(), scope, file_ms)
-    }
-
-    fn aad(&self, pan_id: i64) -> arrayed::Aad {
-        self.aad_of(PAN, pan_id)
-    }
-
-    fn aad_of(&self, version: u8, row: i64) -> arrayed::Aad {
-        arrayed::Aad::new(version, self.keys.epoch, row, &self.keys.issuer)
-    }
-}
-
-/// The additional data of a sealed PAN, built without an allocation a record.
-mod arrayed {
-    pub(super) struct Aad {
-        bytes: [u8; 29],
-        len: usize,
-    }
-
-    impl Aad {
-        /// An issuer's id has at most 16 bytes.
-        pub(super) fn new(version: u8, epoch: u32, pan_id: i64, issuer: &str) -> Self {
-            let mut bytes = [0; 29];
-            bytes[0] = version;
-            bytes[1..5].copy_from_slice(&epoch.to_be_bytes());
-            bytes[5..13].copy_from_slice(&pan_id.to_be_bytes());
-            let tail = &issuer.as_bytes()[..issuer.len().min(16)];
-            bytes[13..13 + tail.len()].copy_from_slice(tail);
-            Self { bytes, len: 13 + tail.len() }
-        }
-    }
-
-    impl std::ops::Deref for Aad {
-        type Target = [u8];
-
-        fn deref(&self) -> &[u8] {
-            &self.bytes[..self.len]
-        }
     }
 }
 
@@ -379,20 +299,6 @@ mod tests {
                 kek.wrap_new(issuer, purpose, 1, &Zeroizing::new([byte; 44]))
             })
             .collect()
-    }
-
-    #[test]
-    fn a_pan_opens_only_in_its_own_row_of_its_own_issuer() {
-        let kek = kek("a");
-        let keys = IssuerKeys::open(&kek, "ACME", &wrapped(&kek, "ACME")).unwrap();
-        let other = IssuerKeys::open(&kek, "OTHER", &wrapped(&kek, "OTHER")).unwrap();
-        let pan = Pan::new(b"2303770003322342").unwrap();
-        let mut nonces = Nonces::from_seed([7; 32]);
-        let sealed = keys.seal(&pan, 42, &mut nonces);
-        assert_eq!(keys.unseal(&sealed, 42).unwrap().digits(), pan.digits());
-        assert!(keys.unseal(&sealed, 43).is_err());
-        assert!(other.unseal(&sealed, 42).is_err(), "same raw key, other issuer");
-        assert_ne!(sealed, keys.seal(&pan, 42, &mut nonces), "a new nonce each time");
     }
 
     #[test]

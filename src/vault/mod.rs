@@ -9,8 +9,10 @@ mod by_fingerprint;
 mod identifier;
 mod keys;
 mod pan;
+mod sealing;
 
 pub use by_fingerprint::{FingerprintMap, FingerprintSet, leading};
 pub use identifier::{IdMaker, UUID_CHARS, uuid_text, write_uuid};
 pub use keys::{CHECK_BYTES, IssuerKeys, KeyEncryptionKey, KeyPurpose, VaultError, WrappedKey};
 pub use pan::{Fingerprint, Nonces, Pan, SEALED_BYTES, SealedPan};
+pub use sealing::Sealing;

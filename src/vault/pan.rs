@@ -36,8 +36,8 @@ impl Pan {
     }
 
     /// Two digits a byte, the rest filled with `F`: one length for all, so that a sealed PAN does not tell its own.
-    pub(super) fn packed(&self) -> [u8; 10] {
-        let mut packed = [0xFF_u8; 10];
+    pub(super) fn packed(&self) -> [u8; PACKED_BYTES] {
+        let mut packed = [0xFF_u8; PACKED_BYTES];
         for (byte, pair) in packed.iter_mut().zip(self.digits().chunks(2)) {
             *byte = match *pair {
                 [high, low] => ((high - b'0') << 4) | (low - b'0'),
@@ -49,7 +49,7 @@ impl Pan {
     }
 
     /// Reads the packed form back.
-    pub(super) fn unpacked(packed: &[u8; 10]) -> Option<Self> {
+    pub(super) fn unpacked(packed: &[u8; PACKED_BYTES]) -> Option<Self> {
         let mut digits = [0_u8; 19];
         let mut len = 0_usize;
         for nibble in packed.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]).take_while(|nibble| *nibble != 0x0F) {
@@ -65,8 +65,11 @@ impl Pan {
 /// First 16 bytes of HMAC-SHA-256 over the whole PAN under the issuer's fingerprint key (PCI DSS 3.5.1.1).
 pub type Fingerprint = [u8; 16];
 
-/// Bytes of a sealed PAN: nonce, ten packed bytes, tag.
-pub const SEALED_BYTES: usize = 12 + 10 + 16;
+/// Bytes of a packed PAN: 19 digits and a half byte to spare.
+pub(super) const PACKED_BYTES: usize = 10;
+
+/// Bytes of a sealed PAN: nonce, packed PAN, tag.
+pub const SEALED_BYTES: usize = 12 + PACKED_BYTES + 16;
 
 /// A PAN under AES-256-GCM: `nonce (12) | packed PAN (10) | tag (16)`.
 pub type SealedPan = [u8; SEALED_BYTES];
@@ -81,7 +84,7 @@ impl Nonces {
     }
 
     /// The next 96-bit nonce.
-    pub fn nonce(&mut self) -> [u8; 12] {
+    pub(super) fn nonce(&mut self) -> [u8; 12] {
         let mut nonce = [0; 12];
         self.0.fill_bytes(&mut nonce);
         nonce

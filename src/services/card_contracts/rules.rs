@@ -3,12 +3,12 @@
 use crate::model::{Code, Failure, Masked};
 use crate::services::fields::{self, holds_card_number, is_id, record_ref};
 use crate::services::{Expiry, Judge, PreparedChunk, Record};
-use crate::vault::Nonces;
+use crate::vault::Sealing;
 
 use super::{Ask, NewContract, Own, Status, column};
 
 /// Judges one record.
-pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into: &mut PreparedChunk) {
+pub(super) fn judge(judge: &Judge, sealing: &mut Sealing, record: Record<'_>, into: &mut PreparedChunk) {
     let mut failures = Vec::new();
     let reference = record_ref(&record, column::RECORD_REF, &mut failures);
     let mut take = |column: u8, result: Result<(), Code>| {
@@ -51,7 +51,7 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
             into.ask(Ask(Box::new(NewContract {
                 id: id.into(),
                 row: judge.row_id(record.ordinal),
-                pan: judge.new_pan(&pan, record.ordinal, nonces),
+                pan: judge.new_pan(&pan, record.ordinal, sealing),
                 expiry,
                 product: product.into(),
                 status,

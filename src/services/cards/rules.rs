@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::model::{Code, Failure, Masked};
 use crate::services::fields::{self, holds_card_number, record_ref};
 use crate::services::{Expiry, Judge, PreparedChunk, Record};
-use crate::vault::{Nonces, Pan};
+use crate::vault::{Pan, Sealing};
 
 use super::derived::is_derived;
 use super::fold::Card;
@@ -15,7 +15,7 @@ use super::opened::{self, Texts};
 use super::{Ask, NewCard, Own, Registration, column};
 
 /// Judges one record: its row goes into the chunk, with an ask if it is a candidate.
-pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into: &mut PreparedChunk) {
+pub(super) fn judge(judge: &Judge, sealing: &mut Sealing, record: Record<'_>, into: &mut PreparedChunk) {
     let mut fields = Fields { record: &record, failures: Vec::new() };
     let reference = record_ref(&record, column::RECORD_REF, &mut fields.failures);
     let registration = match record.cell(column::ACTION) {
@@ -48,7 +48,7 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
     let masked = found.pan.as_ref().map_or(Masked::NONE, Pan::masked);
     let mut row = record.row(reference, found.failures, masked);
     if let (true, Some(pan), Some(expiry)) = (row.failures.is_empty(), &found.pan, found.expiry) {
-        let pan = judge.new_pan(pan, record.ordinal, nonces);
+        let pan = judge.new_pan(pan, record.ordinal, sealing);
         let card = Card {
             id: found.card_id.into(),
             product: found.product.into(),

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::model::{Code, Failure, Masked, Timestamp};
 use crate::services::fields::{holds_card_number, record_ref};
 use crate::services::{Judge, PreparedChunk, Record};
-use crate::vault::Nonces;
+use crate::vault::Sealing;
 
 use super::contact::{is_calling_code, is_country, is_email, is_locale, is_phone, is_subscriber_number, masked_email};
 use super::own::Own;
@@ -17,7 +17,7 @@ use super::{Ask, CardObject, Fetched, With, column};
 const TEXT_CHARS_MAX: usize = 255;
 
 /// Judges one record.
-pub(super) fn judge(judge: &Judge, _nonces: &mut Nonces, record: Record<'_>, into: &mut PreparedChunk) {
+pub(super) fn judge(judge: &Judge, _sealing: &mut Sealing, record: Record<'_>, into: &mut PreparedChunk) {
     let mut failures = Vec::new();
     let reference = record_ref(&record, column::RECORD_REF, &mut failures);
     let mut fields = Fields { record: &record, failures };

@@ -6,7 +6,7 @@ use crate::model::{Code, Failure, InRequest, Masked, Outcome};
 use crate::services::fields::{self, holds_card_number, record_ref};
 use crate::services::reference::is_empty_range;
 use crate::services::{Judge, PreparedChunk, Record};
-use crate::vault::{Nonces, Pan};
+use crate::vault::{Pan, Sealing};
 
 use super::{Ask, Brings, Brought, GivenRange, Head, ListRef, Operation, Own, Range, RequestFailure, Wanted, column};
 
@@ -14,7 +14,7 @@ use super::{Ask, Brings, Brought, GivenRange, Head, ListRef, Operation, Own, Ran
 const REPEATED_BYTES_MAX: usize = 64;
 
 /// Judges one record.
-pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into: &mut PreparedChunk) {
+pub(super) fn judge(judge: &Judge, sealing: &mut Sealing, record: Record<'_>, into: &mut PreparedChunk) {
     let alone = InRequest { request: record.ordinal + 1, n: 1, records: 1, is_array: false, is_row: true };
     let request = record.request.unwrap_or(alone);
     let mut failures = Vec::new();
@@ -34,8 +34,8 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
     let mut own = Own { operation: operation(record.cell(column::OPERATION), request.is_row).ok(), ..Own::default() };
     let repeats = judge.answers_sealed && !request.is_row && !cell.is_empty() && cell.len() <= REPEATED_BYTES_MAX;
     let row_id = judge.row_id(record.ordinal);
-    let repeated = |nonces: &mut Nonces| match repeats {
-        true => judge.keys.seal_text(cell, row_id, nonces).into_boxed_slice(),
+    let repeated = |sealing: &mut Sealing| match repeats {
+        true => sealing.seal_text(cell, row_id).into_boxed_slice(),
         false => Box::default(),
     };
     own.row = if repeats { row_id } else { 0 };
@@ -45,7 +45,7 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
         Err(request_failures) => {
             failures.extend(request_failures.into_iter().map(|(field, code)| Failure { field, code }));
             failures.sort_by_key(|failure| failure.field);
-            own.repeated = repeated(nonces);
+            own.repeated = repeated(sealing);
         }
         Ok(head) => {
             match &head.list {
@@ -57,16 +57,16 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
             let brings = match pan {
                 None if failures.is_empty() => Brings::Nothing,
                 Some(Ok(pan)) if failures.is_empty() => {
-                    let repeated = repeated(nonces);
+                    let repeated = repeated(sealing);
                     let narrowest = head.range.is_none().then(|| judge.ranges.narrowest(pan.digits()).cloned());
-                    let new = judge.new_pan(&pan, record.ordinal, nonces);
+                    let new = judge.new_pan(&pan, record.ordinal, sealing);
                     Brings::Pan(Box::new(Brought { new, narrowest: narrowest.flatten(), repeated, pan }))
                 }
                 failed => {
                     if let Some(Err(code)) = failed {
                         failures.push(Failure { field: column::PAN, code });
                     }
-                    own.repeated = repeated(nonces);
+                    own.repeated = repeated(sealing);
                     Brings::Failed
                 }
             };

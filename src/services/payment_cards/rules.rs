@@ -3,12 +3,12 @@
 use crate::model::{Code, Failure, InRequest, Masked, Outcome, Place, RecordRow, currency};
 use crate::services::fields::{self, record_ref_is_valid};
 use crate::services::{Judge, PreparedChunk, Record};
-use crate::vault::{Nonces, Pan};
+use crate::vault::{Pan, Sealing};
 
 use super::{Ask, CardId, Change, NewCard, REQUEST_RECORDS_MAX, column, settle};
 
 /// Judges one record: its row goes into the chunk, with an effect if it is a candidate.
-pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into: &mut PreparedChunk) {
+pub(super) fn judge(judge: &Judge, sealing: &mut Sealing, record: Record<'_>, into: &mut PreparedChunk) {
     let cell = |index: u8| record.cell(index);
     let mut failures = Vec::new();
     let mut fail = |field: u8, code: Code| failures.push(Failure { field, code });
@@ -51,7 +51,7 @@ pub(super) fn judge(judge: &Judge, nonces: &mut Nonces, record: Record<'_>, into
                 let owned = judge.ranges.contains(pan.digits());
                 ask = Some((
                     Ask::Register(Box::new(NewCard {
-                        pan: judge.new_pan(&pan, record.ordinal, nonces),
+                        pan: judge.new_pan(&pan, record.ordinal, sealing),
                         card_id: judge.ids.uuid(record.ordinal),
                     })),
                     owned,
