@@ -391,6 +391,6 @@ fn delimiter(value: &Value<'_>) -> Option<u8> {
 
 fn currency_code(value: &Value<'_>) -> Option<String> {
     let code = value.raw()?.to_ascii_uppercase();
-    let known = currency::is_active(&code);
+    let known = currency::is_active(code.as_bytes());
     value.checked(known.then_some(code).ok_or("must be the three letters of an active ISO 4217 currency"))
 }

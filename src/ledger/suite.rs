@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    BatchKey, Code, Decision, EnvelopeKind, Environment, FileNo, Header, Masked, Outcome, Place, RecordRow, Refusal,
-    ServiceName, State, Timestamp,
+    BatchKey, Code, Decision, EnvelopeKind, Environment, FileNo, Header, Masked, Outcome, OwnBytes, Place, RecordRow,
+    Refusal, ServiceName, State, Timestamp,
 };
 use crate::services::payment_cards::{Ask, NewCard};
 use crate::services::{Effect, Effects, NewPan, PreparedChunk};
@@ -87,7 +87,7 @@ pub(super) fn chunk(no: FileNo, index: u64, asks: &[Result<u8, [u8; 16]>]) -> Pr
         outcome: Outcome::Rejected,
         failures: Vec::new(),
         masked: Masked::NONE,
-        own: Box::default(),
+        own: OwnBytes::default(),
         place: Place::Row,
     };
     let effect = |(position, ask): (usize, &Result<u8, [u8; 16]>)| Effect {
@@ -98,7 +98,7 @@ pub(super) fn chunk(no: FileNo, index: u64, asks: &[Result<u8, [u8; 16]>]) -> Pr
                 let mut card_id = [0; 16];
                 card_id[..8].copy_from_slice(&no.0.to_be_bytes());
                 card_id[8..].copy_from_slice(&ordinal.to_be_bytes());
-                Ask::Register(Box::new(NewCard {
+                Ask::Register(NewCard {
                     pan: NewPan {
                         fingerprint: [*pan; 16],
                         pan_id: (no.0 << 26) | ordinal,
@@ -107,7 +107,7 @@ pub(super) fn chunk(no: FileNo, index: u64, asks: &[Result<u8, [u8; 16]>]) -> Pr
                         masked: Masked { digits: 16, bin6: 230_377, last4: u16::from(*pan) },
                     },
                     card_id,
-                }))
+                })
             }
             Err(id) => Ask::Delete(*id),
         },

@@ -1,8 +1,10 @@
 //! The form in which a chunk's rows are kept: one value, with the number of its form beside it.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
-use super::{Failure, Masked, Outcome, Place, RecordRow};
+use super::{Failure, Masked, Outcome, OwnBytes, Place, RecordRow};
 
 /// The form that [`pack`] writes: postcard of `Vec<RecordRow>`.
 pub const PACKED_VERSION: i64 = 2;
@@ -14,11 +16,11 @@ const VERSION_1: i64 = 1;
 #[derive(Deserialize)]
 struct RowV1 {
     line: u64,
-    record_ref: Box<str>,
+    record_ref: SmolStr,
     outcome: Outcome,
     failures: Vec<Failure>,
     masked: Masked,
-    own: Box<[u8]>,
+    own: OwnBytes,
 }
 
 impl From<RowV1> for RecordRow {
@@ -43,6 +45,16 @@ pub fn unpack(version: i64, outcomes: &[u8]) -> Option<Vec<RecordRow>> {
         }
         _ => None,
     }
+}
+
+/// A service's own part of a row, packed. An empty one never comes of parts that fit into memory.
+pub fn pack_own(own: &impl Serialize) -> OwnBytes {
+    postcard::to_extend(own, OwnBytes::new()).unwrap_or_default()
+}
+
+/// Reads it back; `None` of bytes that are not such a part.
+pub fn unpack_own<T: DeserializeOwned>(row: &RecordRow) -> Option<T> {
+    postcard::from_bytes(&row.own).ok()
 }
 
 #[cfg(test)]

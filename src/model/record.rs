@@ -1,6 +1,8 @@
 //! What the ledger keeps of a record: enough for every report, and no card number.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use super::{Code, Masked, Outcome};
 
@@ -63,13 +65,16 @@ impl Place {
     }
 }
 
+/// A service's own part of a row. A card's status and identifier find room in it, so that a million rows need no allocation.
+pub type OwnBytes = SmallVec<[u8; 24]>;
+
 /// A record's line in the ledger: the source of recon, errors and response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordRow {
     /// Where the record starts in the plaintext; the first line is 1.
     pub line: u64,
     /// The sender's reference; empty when it failed its rule.
-    pub record_ref: Box<str>,
+    pub record_ref: SmolStr,
     /// What became of it.
     pub outcome: Outcome,
     /// Failures in column order, then rule order; the first gives the record's code. Empty for what succeeded.
@@ -77,7 +82,7 @@ pub struct RecordRow {
     /// What may be shown of its PAN.
     pub masked: Masked,
     /// The service's own columns, packed by the service and read by it alone.
-    pub own: Box<[u8]>,
+    pub own: OwnBytes,
     /// Where it stands in its request.
     pub place: Place,
 }

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, AtFlags, Mode, OFlags, fadvise, fsync, openat, renameat, unlinkat};
 use rustix::io::Errno;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
-use super::hash::{Hashed, hex};
+use super::hash::{Hashed, Sum, hex};
 use super::{Outbound, ReportError};
 
 /// Temporaries are `.nightdrop-NAME.N.tmp`. The dot keeps partners from fetching them, the rest makes them ours to sweep.
@@ -68,7 +68,7 @@ impl Outbox {
                 Ok(file) => {
                     let out = BufWriter::with_capacity(BUFFER_BYTES, Hashed::new(File::from(file)));
                     let place = Place { dir, temporary: Some(temporary) };
-                    return Ok(Draft { out, behind: 0, place, path, name: name.to_owned() });
+                    return Ok(Draft { out, sum: Sum::default(), behind: 0, place, path, name: name.to_owned() });
                 }
                 Err(Errno::EXIST) if number < TEMPORARIES_MAX => number += 1,
                 Err(error) => return Err(ReportError::io("create a temporary for", &path)(error)),
@@ -114,6 +114,8 @@ const AHEAD_BYTES: usize = 8 << 20;
 /// A file being written under a temporary name. Dropped before [`commit`](Self::commit), it leaves nothing.
 pub struct Draft {
     out: BufWriter<Hashed<File>>,
+    /// Of all that was taken, for the proof.
+    sum: Sum,
     /// Bytes since the disk was last asked to begin.
     behind: usize,
     place: Place,
@@ -125,7 +127,7 @@ impl Draft {
     /// Makes it durable, proves it by reading it back, and puts it in its place; what stood there before is replaced in
     /// one step.
     pub fn commit(self) -> Result<Written, ReportError> {
-        let Self { out, mut place, path, name, .. } = self;
+        let Self { out, sum, mut place, path, name, .. } = self;
         let Hashed { inner: file, sha } =
             out.into_inner().map_err(|error| ReportError::io("write", &path)(error.into_error()))?;
         file.sync_all().map_err(|source| match source.kind() {
@@ -137,7 +139,7 @@ impl Draft {
         // A hint: ask the disk, not the memory that was just written. Where it is not taken, nothing is lost.
         let _ = fadvise(&file, 0, None, Advice::DontNeed);
         drop(file);
-        if place.read_back().map_err(ReportError::io("read back", &path))? != sha.clone().finalize()[..] {
+        if place.read_back().map_err(ReportError::io("read back", &path))? != sum {
             return Err(ReportError::ReadBack { path });
         }
         place.rename_to(&name).map_err(ReportError::io("rename the temporary of", &path))?;
@@ -160,6 +162,7 @@ impl Draft {
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.out.write(bytes)?;
+        self.sum.add(&bytes[..taken]);
         self.behind += taken;
         if self.behind >= AHEAD_BYTES {
             self.behind = 0;
@@ -185,16 +188,16 @@ struct Place {
 }
 
 impl Place {
-    fn read_back(&self) -> io::Result<Vec<u8>> {
+    fn read_back(&self) -> io::Result<Sum> {
         let temporary = self.temporary.as_deref().unwrap_or_default();
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(&self.dir, temporary, flags, Mode::empty())?);
-        let mut sha = Sha256::new();
+        let mut sum = Sum::default();
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             match file.read(&mut buffer) {
-                Ok(0) => return Ok(sha.finalize().to_vec()),
-                Ok(read) => sha.update(&buffer[..read]),
+                Ok(0) => return Ok(sum),
+                Ok(read) => sum.add(&buffer[..read]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

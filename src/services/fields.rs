@@ -37,15 +37,13 @@ pub fn holds_card_number(text: &[u8]) -> bool {
 
 /// The Luhn check digit test (ISO/IEC 7812-1, annex B) over ASCII digits.
 pub fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(index, digit)| {
-            let value = u32::from(digit.wrapping_sub(b'0'));
-            if index % 2 == 0 { value } else { value * 2 - if value > 4 { 9 } else { 0 } }
-        })
-        .sum();
+    // Every second digit from the right counts twice, and of what has two digits then their sum.
+    const TWICE: [u8; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
+    let value = |digit: u8| digit.wrapping_sub(b'0');
+    let twice = |digit: u8| TWICE.get(usize::from(value(digit))).copied().unwrap_or_default();
+    let pairs = digits.rchunks_exact(2);
+    let last = pairs.remainder().first().map_or(0, |&digit| value(digit));
+    let sum = pairs.fold(u32::from(last), |sum, pair| sum + u32::from(twice(pair[0])) + u32::from(value(pair[1])));
     sum.is_multiple_of(10)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Failure, FileNo, InRequest, Masked, Outcome, Place, RecordRow, Timestamp, Unseal};
+use crate::model::{Failure, FileNo, InRequest, Masked, Outcome, OwnBytes, Place, RecordRow, Timestamp, Unseal};
 use crate::vault::{IdMaker, IssuerKeys, Pan, Sealing};
 
 use super::reference::{IssuerProducts, IssuerRanges};
@@ -37,7 +37,7 @@ impl<'a> Record<'a> {
             outcome: failures.first().map_or(Outcome::Rejected, |failure| failure.code.outcome()),
             failures,
             masked,
-            own: Box::default(),
+            own: OwnBytes::default(),
             place: Place::of(self.request),
         }
     }

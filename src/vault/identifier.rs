@@ -11,23 +11,23 @@
 //! ```
 //! Time and ordinal come first so that the database's keys grow at their end.
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use super::mac::{Begun, Mac};
 
 /// Makes a file's identifiers. The scope (issuer, service, batch key or plaintext digest) is already inside.
 #[derive(Clone)]
 pub struct IdMaker {
-    mac: Hmac<Sha256>,
+    mac: Begun,
     file_ms: u64,
 }
 
 impl IdMaker {
     /// Each part of the scope goes in with its length, so that no two scopes run together.
-    pub(super) fn new(mut mac: Hmac<Sha256>, scope: &[&[u8]], file_ms: i64) -> Self {
-        mac.update(b"nightdrop identifier 1");
+    pub(super) fn new(mac: &Mac, scope: &[&[u8]], file_ms: i64) -> Self {
+        let mut mac = mac.begin();
+        mac.add(b"nightdrop identifier 1");
         for part in scope {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
+            mac.add(&(part.len() as u64).to_be_bytes());
+            mac.add(part);
         }
         Self { mac, file_ms: u64::try_from(file_ms).unwrap_or(0) & 0xFFFF_FFFF_FFFF }
     }
@@ -44,9 +44,9 @@ impl IdMaker {
 
     fn uuid_of(&self, kind: &[u8], ordinal: u64) -> [u8; 16] {
         let mut mac = self.mac.clone();
-        mac.update(kind);
-        mac.update(&ordinal.to_be_bytes());
-        let full = mac.finalize().into_bytes();
+        mac.add(kind);
+        mac.add(&ordinal.to_be_bytes());
+        let full = mac.finish();
         let mut random = [0_u8; 8];
         random.copy_from_slice(&full[..8]);
         let random = u64::from_be_bytes(random) & ((1 << 42) - 1);
@@ -63,10 +63,10 @@ impl IdMaker {
     pub fn number(&self, ordinal: u64, attempt: u32) -> u64 {
         const FIRST: u64 = 100_000_000_000_000_000;
         let mut mac = self.mac.clone();
-        mac.update(b"number");
-        mac.update(&ordinal.to_be_bytes());
-        mac.update(&attempt.to_be_bytes());
-        let full = mac.finalize().into_bytes();
+        mac.add(b"number");
+        mac.add(&ordinal.to_be_bytes());
+        mac.add(&attempt.to_be_bytes());
+        let full = mac.finish();
         let mut random = [0_u8; 16];
         random.copy_from_slice(&full[..16]);
         // Of 128 bits, so that no number is likelier than another.
@@ -97,12 +97,10 @@ pub fn write_uuid<'a>(uuid: &[u8; 16], room: &'a mut [u8; UUID_CHARS]) -> &'a st
 
 #[cfg(test)]
 mod tests {
-    use hmac::KeyInit;
-
     use super::*;
 
     fn maker(scope: &[&[u8]]) -> IdMaker {
-        IdMaker::new(Hmac::new_from_slice(&[1; 32]).unwrap(), scope, 1_795_138_200_000)
+        IdMaker::new(&Mac::new(&[1; 32]), scope, 1_795_138_200_000)
     }
 
     #[test]

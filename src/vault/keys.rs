@@ -10,14 +10,11 @@ use aes_gcm::aes::Aes256Enc;
 use aes_gcm::aes::cipher::BlockCipherEncrypt;
 use aes_gcm::{Aes256Gcm, Nonce, Tag};
 use ghash::GHash;
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::identifier::IdMaker;
+use super::mac::Mac;
 use super::pan::{Fingerprint, Pan};
-
-type HmacSha256 = Hmac<Sha256>;
 
 /// Bytes of a key check value: enough to tell a wrong key, too few to say anything of a right one.
 pub const CHECK_BYTES: usize = 8;
@@ -151,24 +148,17 @@ fn wrap_aad(issuer: &str, purpose: KeyPurpose, epoch: u32) -> Vec<u8> {
 }
 
 fn check_value(key: &[u8; 32], purpose: &str) -> [u8; CHECK_BYTES] {
-    let mut mac = keyed(key);
-    mac.update(b"nightdrop key check 1|");
-    mac.update(purpose.as_bytes());
-    let full = mac.finalize().into_bytes();
-    let mut check = [0; CHECK_BYTES];
-    check.copy_from_slice(&full[..CHECK_BYTES]);
-    check
+    let mut mac = Mac::new(key).begin();
+    mac.add(b"nightdrop key check 1|");
+    mac.add(purpose.as_bytes());
+    first(mac.finish())
 }
 
-fn keyed(key: &[u8; 32]) -> HmacSha256 {
-    <HmacSha256 as KeyInit>::new((&*hmac_block(key)).into())
-}
-
-/// HMAC pads a short key with zeros to its block.
-fn hmac_block(key: &[u8; 32]) -> Zeroizing<[u8; 64]> {
-    let mut block = Zeroizing::new([0_u8; 64]);
-    block[..32].copy_from_slice(key);
-    block
+/// The first bytes of a MAC.
+fn first<const N: usize>(mac: [u8; 32]) -> [u8; N] {
+    let mut first = [0; N];
+    first.copy_from_slice(&mac[..N]);
+    first
 }
 
 pub(super) fn seal_in_place(cipher: &Aes256Gcm, nonce: &[u8; 12], aad: &[u8], body: &mut [u8]) -> [u8; 16] {
@@ -188,8 +178,8 @@ pub struct IssuerKeys {
 
 struct Opened {
     issuer: String,
-    fingerprint: HmacSha256,
-    identifier: HmacSha256,
+    fingerprint: Mac,
+    identifier: Mac,
     data: Aes256Gcm,
     /// The two parts of the same, for [`Sealing`](super::Sealing).
     cipher: Aes256Enc,
@@ -214,8 +204,8 @@ impl IssuerKeys {
         cipher.encrypt_block(&mut hash_key);
         let keys = Box::new(Opened {
             issuer: issuer.to_owned(),
-            fingerprint: keyed(&*kek.unwrap(issuer, latest(KeyPurpose::Fingerprint)?)?),
-            identifier: keyed(&*kek.unwrap(issuer, latest(KeyPurpose::Identifier)?)?),
+            fingerprint: Mac::new(&*kek.unwrap(issuer, latest(KeyPurpose::Fingerprint)?)?),
+            identifier: Mac::new(&*kek.unwrap(issuer, latest(KeyPurpose::Identifier)?)?),
             data: Aes256Gcm::new((&*data_key).into()),
             hash: GHash::new(&hash_key),
             cipher,
@@ -254,31 +244,23 @@ impl IssuerKeys {
 
     /// How this issuer finds a PAN again.
     pub fn fingerprint(&self, pan: &Pan) -> Fingerprint {
-        let mut mac = self.keys.fingerprint.clone();
-        mac.update(pan.digits());
-        let full = mac.finalize().into_bytes();
-        let mut fingerprint = [0; 16];
-        fingerprint.copy_from_slice(&full[..16]);
-        fingerprint
+        first(self.keys.fingerprint.of(pan.digits()))
     }
 
     /// How this issuer finds a text of some kind again without keeping it.
     pub fn text_fingerprint(&self, kind: &[u8], text: &[u8]) -> Fingerprint {
-        let mut mac = self.keys.fingerprint.clone();
+        let mut mac = self.keys.fingerprint.begin();
         // No PAN begins like this, so that no text has the fingerprint of one.
-        mac.update(b"text:");
-        mac.update(&(kind.len() as u64).to_be_bytes());
-        mac.update(kind);
-        mac.update(text);
-        let full = mac.finalize().into_bytes();
-        let mut fingerprint = [0; 16];
-        fingerprint.copy_from_slice(&full[..16]);
-        fingerprint
+        mac.add(b"text:");
+        mac.add(&(kind.len() as u64).to_be_bytes());
+        mac.add(kind);
+        mac.add(text);
+        first(mac.finish())
     }
 
     /// A maker of identifiers for one file; see [`IdMaker`].
     pub fn id_maker(&self, scope: &[&[u8]], file_ms: i64) -> IdMaker {
-        IdMaker::new(self.keys.identifier.clone(), scope, file_ms)
+        IdMaker::new(&self.keys.identifier, scope, file_ms)
     }
 }
 

@@ -8,6 +8,7 @@
 mod by_fingerprint;
 mod identifier;
 mod keys;
+mod mac;
 mod pan;
 mod sealing;
 

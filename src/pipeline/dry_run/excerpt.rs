@@ -314,7 +314,7 @@ mod tests {
             outcome: crate::model::Outcome::Rejected,
             failures: Vec::new(),
             masked: Masked::NONE,
-            own: Box::default(),
+            own: crate::model::OwnBytes::default(),
             place: crate::model::Place::Row,
         };
         let shown = |cells: &[(usize, Range<usize>)]| {

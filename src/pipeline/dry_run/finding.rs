@@ -83,7 +83,7 @@ impl Finding {
             code: Some(failure.code),
             line: Some(row.line),
             field: field.map(|field| field.name),
-            record_ref: row.record_ref.clone(),
+            record_ref: row.record_ref.as_str().into(),
             description: describe(failure.code, view.service, field),
             remedy: remedy(failure.code),
             owner: explain(failure.code).owner.as_str(),

@@ -11,7 +11,9 @@ mod sample;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Cells, Columns, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View};
+use crate::model::{
+    Cells, Columns, OwnBytes, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View, pack_own, unpack_own,
+};
 
 use super::{Api, Definition, Expiry, Need, NewPan, PerRequest};
 
@@ -141,12 +143,12 @@ struct Own {
 }
 
 impl Own {
-    fn packed(id: &str, changed: Vec<u8>) -> Box<[u8]> {
-        postcard::to_stdvec(&Self { id: id.into(), changed }).unwrap_or_default().into()
+    fn packed(id: &str, changed: Vec<u8>) -> OwnBytes {
+        pack_own(&Self { id: id.into(), changed })
     }
 
     fn of(row: &RecordRow) -> Option<Self> {
-        postcard::from_bytes(&row.own).ok()
+        unpack_own(row)
     }
 }
 

@@ -17,7 +17,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Cells, Columns, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View};
+use crate::model::{
+    Cells, Columns, OwnBytes, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View, pack_own, unpack_own,
+};
 
 use super::{Definition, Expiry, Need, NewPan, PerRequest};
 
@@ -206,12 +208,12 @@ struct Own {
 }
 
 impl Own {
-    fn packed(&self) -> Box<[u8]> {
-        postcard::to_stdvec(self).unwrap_or_default().into()
+    fn packed(&self) -> OwnBytes {
+        pack_own(self)
     }
 
     fn of(row: &RecordRow) -> Self {
-        postcard::from_bytes(&row.own).unwrap_or_default()
+        unpack_own(row).unwrap_or_default()
     }
 }
 

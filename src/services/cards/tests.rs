@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::model::explain::describe;
-use crate::model::{Code, FileNo, Masked, Outcome, Place};
+use crate::model::{Code, FileNo, Masked, Outcome, OwnBytes, Place};
 use crate::services::{Held, NewPan};
 use crate::vault::{IdMaker, IssuerKeys, KeyEncryptionKey, KeyPurpose};
 
@@ -147,7 +147,7 @@ fn said(change: Change) -> String {
         outcome: Outcome::Rejected,
         failures: Vec::new(),
         masked: Masked::NONE,
-        own: Box::default(),
+        own: OwnBytes::default(),
         place: Place::Row,
     };
     settle(&mut row, change);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Cells, RecordRow};
+use crate::model::{Cells, OwnBytes, RecordRow, pack_own, unpack_own};
 use crate::vault::uuid_text;
 
 /// See the module. Nothing in it says who the consumer is, but for what may be shown of an e-mail address.
@@ -32,12 +32,12 @@ pub(super) struct Ids {
 }
 
 impl Own {
-    pub(super) fn packed(&self) -> Box<[u8]> {
-        postcard::to_stdvec(self).unwrap_or_default().into()
+    pub(super) fn packed(&self) -> OwnBytes {
+        pack_own(self)
     }
 
     pub(super) fn of(row: &RecordRow) -> Self {
-        postcard::from_bytes(&row.own).unwrap_or_default()
+        unpack_own(row).unwrap_or_default()
     }
 
     /// The decision as the scheme writes it.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Cells, RecordRow};
+use crate::model::{Cells, OwnBytes, RecordRow, pack_own, unpack_own};
 
 use super::{Operation, Range};
 
@@ -45,25 +45,25 @@ pub struct Shown {
 
 impl Own {
     /// Packs it.
-    pub fn packed(&self) -> Box<[u8]> {
-        postcard::to_stdvec(self).unwrap_or_default().into()
+    pub fn packed(&self) -> OwnBytes {
+        pack_own(self)
     }
 
     /// Unpacks a row's as it is kept.
     pub fn of(row: &RecordRow) -> Self {
-        postcard::from_bytes(&row.own).unwrap_or_default()
+        unpack_own(row).unwrap_or_default()
     }
 }
 
 impl Shown {
     /// Puts it in the place of what is kept.
     pub fn put(&self, row: &mut RecordRow) {
-        row.own = postcard::to_stdvec(self).unwrap_or_default().into();
+        row.own = pack_own(self);
     }
 
     /// Unpacks a row's that the store has completed.
     pub(super) fn of(row: &RecordRow) -> Self {
-        postcard::from_bytes(&row.own).unwrap_or_default()
+        unpack_own(row).unwrap_or_default()
     }
 }
 

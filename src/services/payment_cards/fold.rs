@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Code, Failure, FileNo, Masked, Outcome, RecordRow};
+use crate::model::{Code, Failure, FileNo, Masked, Outcome, OwnBytes, RecordRow};
 use crate::vault::{Fingerprint, FingerprintMap};
 
 use super::{Ask, CardId, NewCard, column, own, packed};
@@ -162,7 +162,7 @@ fn difference<'a>(slots: impl Iterator<Item = Slot<'a>>) -> Difference {
 
 /// Writes what came of an ask into its row. May be called again with another change: a commit that failed is decided anew.
 pub fn settle(row: &mut RecordRow, change: Change) {
-    let rejected = |field: u8, code: Code| (code.outcome(), vec![Failure { field, code }], Box::<[u8]>::default());
+    let rejected = |field: u8, code: Code| (code.outcome(), vec![Failure { field, code }], OwnBytes::default());
     let (outcome, failures, own) = match change {
         Change::Registered(id) => (Outcome::Registered, Vec::new(), packed(own::ACTIVE, &id)),
         Change::Exists(true) => rejected(column::PAN, Code::DuplicateInFile),
@@ -185,7 +185,7 @@ mod tests {
     use crate::services::NewPan;
 
     fn new(pan: u8, ordinal: u8) -> Ask {
-        Ask::Register(Box::new(NewCard {
+        Ask::Register(NewCard {
             pan: NewPan {
                 fingerprint: [pan; 16],
                 pan_id: i64::from(ordinal),
@@ -194,7 +194,7 @@ mod tests {
                 masked: Masked { digits: 16, bin6: 230_377, last4: u16::from(pan) },
             },
             card_id: [ordinal; 16],
-        }))
+        })
     }
 
     fn applied(register: &Register, write: &Difference, file: FileNo) -> Register {

@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn new(ids: &IdMaker, pan: u8, ordinal: u32) -> Ask {
-        Ask::Register(Box::new(NewCard {
+        Ask::Register(NewCard {
             pan: NewPan {
                 fingerprint: [pan; 16],
                 pan_id: (FILE.0 << ORDINAL_BITS) | i64::from(ordinal),
@@ -129,7 +129,7 @@ mod tests {
                 masked: Masked::NONE,
             },
             card_id: ids.uuid(u64::from(ordinal)),
-        }))
+        })
     }
 
     /// The register before the file: the PANs 0 to 2 have cards of an earlier file, with the ids 200 to 202.

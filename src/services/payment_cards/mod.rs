@@ -10,7 +10,7 @@ mod response;
 mod rules;
 mod sample;
 
-use crate::model::{Cells, Columns, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View};
+use crate::model::{Cells, Columns, OwnBytes, RECORD_REF_EXPECTED, RecordRow, Request, ServiceName, View};
 use crate::vault::{Fingerprint, UUID_CHARS, write_uuid};
 
 use super::{Definition, NewPan, PerRequest};
@@ -94,7 +94,7 @@ pub type CardId = [u8; 16];
 #[derive(Clone)]
 pub enum Ask {
     /// Add a card.
-    Register(Box<NewCard>),
+    Register(NewCard),
     /// Say whether a PAN in no range is registered all the same (a range given up since): the duplicate rule comes before the range rule.
     Lookup(Fingerprint),
     /// Take a card out.
@@ -116,10 +116,10 @@ mod own {
     pub(super) const DELETED: u8 = 2;
 }
 
-fn packed(status: u8, card_id: &CardId) -> Box<[u8]> {
+fn packed(status: u8, card_id: &CardId) -> OwnBytes {
     let mut bytes = [status; 17];
     bytes[1..].copy_from_slice(card_id);
-    Box::new(bytes)
+    OwnBytes::from_slice(&bytes)
 }
 
 fn own_cells(row: &RecordRow, cell: &mut Cells<'_>) {

@@ -145,10 +145,10 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Masked, Outcome, Place};
+    use crate::model::{Masked, Outcome, OwnBytes, Place};
     use crate::services::payment_cards::packed;
 
-    fn row(own: Box<[u8]>, failures: Vec<Failure>) -> RecordRow {
+    fn row(own: OwnBytes, failures: Vec<Failure>) -> RecordRow {
         let outcome = failures.first().map_or(Outcome::Registered, |failure| failure.code.outcome());
         let masked = Masked { digits: 16, bin6: 30_377, last4: 42 };
         RecordRow { line: 2, record_ref: "r-1".into(), outcome, failures, masked, own, place: Place::Object }
@@ -165,13 +165,14 @@ mod tests {
             said(&row(packed(own::ACTIVE, &[7; 16]), Vec::new())),
             r#"{"id":"r-1","paymentCardId":"07070707-0707-0707-0707-070707070707","bin":"030377","last4fpan":"0042","status":"ACTIVE"}"#
         );
-        let failed = |field, code| said(&row(Box::default(), vec![Failure { field, code }]));
+        let failed = |field, code| said(&row(OwnBytes::default(), vec![Failure { field, code }]));
         assert_eq!(
             failed(column::PAN, Code::AlreadyRegistered),
             r#"{"id":"r-1","errorCode":"PAYMENT_CARD_ALREADY_EXISTS","bin":"030377","last4fpan":"0042"}"#
         );
         assert_eq!(failed(column::PAN, Code::PanLuhn), r#"{"id":"r-1","errorCode":"INVALID_FPAN"}"#);
-        let mut unnamed = row(Box::default(), vec![Failure { field: column::RECORD_REF, code: Code::FieldMissing }]);
+        let mut unnamed =
+            row(OwnBytes::default(), vec![Failure { field: column::RECORD_REF, code: Code::FieldMissing }]);
         unnamed.record_ref = "".into();
         assert_eq!(said(&unnamed), r#"{"id":null,"errorCode":"INVALID_REQUEST_PARAMETER"}"#);
         let refused = failed(Failure::WHOLE, Code::RequestSize);

@@ -1,6 +1,6 @@
 //! What can be said of a record by itself: format, currency, range.
 
-use crate::model::{Code, Failure, InRequest, Masked, Outcome, Place, RecordRow, currency};
+use crate::model::{Code, Failure, InRequest, Masked, Outcome, OwnBytes, Place, RecordRow, currency};
 use crate::services::fields::{self, record_ref_is_valid};
 use crate::services::{Judge, PreparedChunk, Record};
 use crate::vault::{Pan, Sealing};
@@ -22,7 +22,7 @@ pub(super) fn judge(judge: &Judge, sealing: &mut Sealing, record: Record<'_>, in
     }
 
     let mut masked = Masked::NONE;
-    let mut ask = None;
+    let mut foreseen = None;
     if let Some(request) = record.request.filter(|request| !(1..=REQUEST_RECORDS_MAX).contains(&request.records)) {
         let row = of_refused_request(record.line, request, record_ref, cell(column::PAN));
         into.rows.push(row);
@@ -47,15 +47,15 @@ pub(super) fn judge(judge: &Judge, sealing: &mut Sealing, record: Record<'_>, in
                 fail(column::CARD_ID, Code::FieldInvalid);
             }
             if let Some(pan) = pan.filter(|_| failures.is_empty()) {
-                // The rule after the duplicate rule is judged here; the register reports it only if that one passes.
-                let owned = judge.ranges.contains(pan.digits());
-                ask = Some((
-                    Ask::Register(Box::new(NewCard {
-                        pan: judge.new_pan(&pan, record.ordinal, sealing),
-                        card_id: judge.ids.uuid(record.ordinal),
-                    })),
-                    owned,
-                ));
+                if judge.ranges.contains(pan.digits()) {
+                    let card_id = judge.ids.uuid(record.ordinal);
+                    // What it will be unless the register knows the PAN, so that the row can be packed before that is looked up.
+                    foreseen = Some(Change::Registered(card_id));
+                    into.ask(Ask::Register(NewCard { pan: judge.new_pan(&pan, record.ordinal, sealing), card_id }));
+                } else {
+                    // It can still be a card that is registered already (a range given up since), and the duplicate rule comes first.
+                    into.ask(Ask::Lookup(judge.keys.fingerprint(&pan)));
+                }
             }
         }
         b"DELETE" => {
@@ -66,7 +66,8 @@ pub(super) fn judge(judge: &Judge, sealing: &mut Sealing, record: Record<'_>, in
             }
             match card_id(cell(column::CARD_ID)) {
                 Err(code) => fail(column::CARD_ID, code),
-                Ok(id) => ask = Some((Ask::Delete(id), true)).filter(|_| failures.is_empty()),
+                Ok(id) if failures.is_empty() => into.ask(Ask::Delete(id)),
+                Ok(_) => {}
             }
         }
         // What else the record must hold depends on the action, so nothing more can be said of it.
@@ -74,17 +75,8 @@ pub(super) fn judge(judge: &Judge, sealing: &mut Sealing, record: Record<'_>, in
     }
 
     let mut row = record.row(record_ref, failures, masked);
-    match ask {
-        Some((ask, true)) => {
-            // What it will be unless the register knows the PAN, so that the row can be packed before that is looked up.
-            if let Ask::Register(new) = &ask {
-                settle(&mut row, Change::Registered(new.card_id));
-            }
-            into.ask(ask);
-        }
-        // A PAN outside the ranges can still be a card that is registered already (a range given up since); its duplicate comes first.
-        Some((Ask::Register(card), false)) => into.ask(Ask::Lookup(card.pan.fingerprint)),
-        _ => {}
+    if let Some(change) = foreseen {
+        settle(&mut row, change);
     }
     into.rows.push(row);
 }
@@ -99,7 +91,7 @@ fn of_refused_request(line: u64, request: InRequest, record_ref: &str, digits: &
         outcome: Outcome::Rejected,
         failures: vec![Failure { field: Failure::WHOLE, code: Code::RequestSize }],
         masked: pan(digits).map_or(Masked::NONE, |pan| pan.masked()),
-        own: Box::default(),
+        own: OwnBytes::default(),
         place: Place::of(Some(request)),
     }
 }
@@ -114,11 +106,9 @@ fn currency_rule(text: &[u8], allowed: Option<&[String]>) -> Result<(), Code> {
         return Err(Code::FieldMissing);
     }
     let code = <[u8; 3]>::try_from(text).map(|code| code.map(|letter| letter.to_ascii_uppercase()));
-    let code =
-        code.as_ref().ok().and_then(|code| std::str::from_utf8(code).ok()).filter(|code| currency::is_active(code));
-    let Some(code) = code else { return Err(Code::CurrencyInvalid) };
+    let Some(code) = code.ok().filter(|code| currency::is_active(code)) else { return Err(Code::CurrencyInvalid) };
     match allowed {
-        Some(list) if !list.iter().any(|it| it == code) => Err(Code::CurrencyUnsupported),
+        Some(list) if !list.iter().any(|it| it.as_bytes() == code) => Err(Code::CurrencyUnsupported),
         _ => Ok(()),
     }
 }
