@@ -20,6 +20,7 @@ struct RowV1 {
     outcome: Outcome,
     failures: Vec<Failure>,
     masked: Masked,
+    #[serde(with = "own")]
     own: OwnBytes,
 }
 
@@ -47,6 +48,21 @@ pub fn unpack(version: i64, outcomes: &[u8]) -> Option<Vec<RecordRow>> {
     }
 }
 
+/// Bytes written and read at once, not one by one. Postcard has the same form for both.
+pub(super) mod own {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::OwnBytes;
+
+    pub(in crate::model) fn serialize<S: Serializer>(own: &OwnBytes, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(own)
+    }
+
+    pub(in crate::model) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<OwnBytes, D::Error> {
+        <&[u8]>::deserialize(from).map(OwnBytes::from_slice)
+    }
+}
+
 /// A service's own part of a row, packed. An empty one never comes of parts that fit into memory.
 pub fn pack_own(own: &impl Serialize) -> OwnBytes {
     postcard::to_extend(own, OwnBytes::new()).unwrap_or_default()
@@ -63,13 +79,13 @@ mod tests {
 
     #[test]
     fn rows_of_the_first_version_are_read_and_those_of_a_later_one_are_not() {
-        // line 5, "r-1", Rejected, one failure (field 2, PAN_LUHN), nothing masked, nothing of its own.
-        let written = [1, 5, 3, b'r', b'-', b'1', 4, 1, 2, 70, 0, 0, 0, 0];
+        // line 5, "r-1", Rejected, one failure (field 2, PAN_LUHN), nothing masked, three bytes of its own.
+        let written = [1, 5, 3, b'r', b'-', b'1', 4, 1, 2, 70, 0, 0, 0, 3, 200, 0, 7];
         let rows = unpack(VERSION_1, &written).unwrap();
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].line, &*rows[0].record_ref, rows[0].outcome), (5, "r-1", Outcome::Rejected));
         assert_eq!(rows[0].failures, [Failure { field: 2, code: crate::model::Code::PanLuhn }]);
-        assert_eq!(rows[0].place, Place::Row);
+        assert_eq!((rows[0].place, &rows[0].own[..]), (Place::Row, &[200, 0, 7][..]));
         let now = pack(&rows).unwrap();
         assert_eq!(unpack(PACKED_VERSION, &now), Some(rows));
         assert_eq!(unpack(PACKED_VERSION + 1, &now), None);

@@ -82,6 +82,7 @@ pub struct RecordRow {
     /// What may be shown of its PAN.
     pub masked: Masked,
     /// The service's own columns, packed by the service and read by it alone.
+    #[serde(with = "super::packed::own")]
     pub own: OwnBytes,
     /// Where it stands in its request.
     pub place: Place,

@@ -1,6 +1,6 @@
 //! The young fingerprints, which are held in memory.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 
 use crate::vault::{Fingerprint, FingerprintMap, leading};
@@ -51,7 +51,8 @@ pub(super) struct Change {
 /// Fingerprints by issuer.
 #[derive(Debug, Default)]
 struct Generation {
-    issuers: HashMap<i64, FingerprintMap<i64>>,
+    /// Ordered, since there are few: hashing a number costs more than a look at each.
+    issuers: BTreeMap<i64, FingerprintMap<i64>>,
     count: usize,
 }
 
