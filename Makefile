@@ -81,6 +81,7 @@ $(NODE)/.made: benches/peers/package.json benches/peers/package-lock.json | pack
 ## The stages one by one, by criterion.
 bench-stages: packages-bench
 	$(CARGO) bench --locked --bench stages -- --noplot
+	python3 benches/stage_sum.py --target $(TARGET)
 
 ## A million records from sealed file to answer, beside `sqlite3 .import`, Python and Node, five rounds, in turn; then service by
 ## service, many small files, one small file. Figures in TARGET/bench. BENCH takes options:

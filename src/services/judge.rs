@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{Failure, FileNo, InRequest, Masked, Outcome, OwnBytes, Place, RecordRow, Timestamp, Unseal};
-use crate::vault::{IdMaker, IssuerKeys, Pan, Sealing};
+use crate::vault::{Fingerprint, IdMaker, IssuerKeys, Pan, Sealing};
 
 use super::reference::{IssuerProducts, IssuerRanges};
 use super::{Definition, Effects, NewPan, PreparedChunk, SealText};
@@ -87,9 +87,19 @@ impl Judge {
 
     /// A PAN as the vault will hold it if this record is the first to bring it.
     pub fn new_pan(&self, pan: &Pan, ordinal: u64, sealing: &mut Sealing) -> NewPan {
+        self.sealed_pan(pan, self.keys.fingerprint(pan), ordinal, sealing)
+    }
+
+    /// The same, and the UUID of what the record makes.
+    pub fn new_pan_and_uuid(&self, pan: &Pan, ordinal: u64, sealing: &mut Sealing) -> (NewPan, [u8; 16]) {
+        let (fingerprint, uuid) = self.keys.fingerprint_and_uuid(pan, &self.ids, ordinal);
+        (self.sealed_pan(pan, fingerprint, ordinal, sealing), uuid)
+    }
+
+    fn sealed_pan(&self, pan: &Pan, fingerprint: Fingerprint, ordinal: u64, sealing: &mut Sealing) -> NewPan {
         let pan_id = self.row_id(ordinal);
         NewPan {
-            fingerprint: self.keys.fingerprint(pan),
+            fingerprint,
             pan_id,
             sealed: sealing.seal(pan, pan_id),
             epoch: self.keys.epoch(),

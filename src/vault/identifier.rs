@@ -11,19 +11,19 @@
 //! ```
 //! Time and ordinal come first so that the database's keys grow at their end.
 
-use super::mac::{Begun, Mac};
+use super::mac::Mac;
 
 /// Makes a file's identifiers. The scope (issuer, service, batch key or plaintext digest) is already inside.
 #[derive(Clone)]
 pub struct IdMaker {
-    mac: Begun,
+    mac: Mac,
     file_ms: u64,
 }
 
 impl IdMaker {
     /// Each part of the scope goes in with its length, so that no two scopes run together.
     pub(super) fn new(mac: &Mac, scope: &[&[u8]], file_ms: i64) -> Self {
-        let mut mac = mac.begin();
+        let mut mac = mac.clone();
         mac.add(b"nightdrop identifier 1");
         for part in scope {
             mac.add(&(part.len() as u64).to_be_bytes());
@@ -32,23 +32,26 @@ impl IdMaker {
         Self { mac, file_ms: u64::try_from(file_ms).unwrap_or(0) & 0xFFFF_FFFF_FFFF }
     }
 
+    /// What an ordinal is added to.
+    pub(super) fn mac(&self) -> &Mac {
+        &self.mac
+    }
+
     /// The UUID of the record `ordinal`, counted from 0.
     pub fn uuid(&self, ordinal: u64) -> [u8; 16] {
-        self.uuid_of(b"", ordinal)
+        self.uuid_from(ordinal, &self.mac.followed_by(&ordinal.to_be_bytes()))
     }
 
     /// Another one, for a record that makes two things.
     pub fn second_uuid(&self, ordinal: u64) -> [u8; 16] {
-        self.uuid_of(b"second", ordinal)
+        let mut tail = *b"second--------";
+        tail[6..].copy_from_slice(&ordinal.to_be_bytes());
+        self.uuid_from(ordinal, &self.mac.followed_by(&tail))
     }
 
-    fn uuid_of(&self, kind: &[u8], ordinal: u64) -> [u8; 16] {
-        let mut mac = self.mac.clone();
-        mac.add(kind);
-        mac.add(&ordinal.to_be_bytes());
-        let full = mac.finish();
+    pub(super) fn uuid_from(&self, ordinal: u64, mac: &[u8; 32]) -> [u8; 16] {
         let mut random = [0_u8; 8];
-        random.copy_from_slice(&full[..8]);
+        random.copy_from_slice(&mac[..8]);
         let random = u64::from_be_bytes(random) & ((1 << 42) - 1);
         let ordinal = ordinal & 0xFFFF_FFFF;
         let high = (self.file_ms << 16) | (8 << 12) | (ordinal >> 20);
@@ -66,7 +69,7 @@ impl IdMaker {
         mac.add(b"number");
         mac.add(&ordinal.to_be_bytes());
         mac.add(&attempt.to_be_bytes());
-        let full = mac.finish();
+        let full = mac.followed_by(b"");
         let mut random = [0_u8; 16];
         random.copy_from_slice(&full[..16]);
         // Of 128 bits, so that no number is likelier than another.
@@ -97,6 +100,9 @@ pub fn write_uuid<'a>(uuid: &[u8; 16], room: &'a mut [u8; UUID_CHARS]) -> &'a st
 
 #[cfg(test)]
 mod tests {
+    use hmac::{Hmac, KeyInit, Mac as _};
+    use sha2::Sha256;
+
     use super::*;
 
     fn maker(scope: &[&[u8]]) -> IdMaker {
@@ -117,6 +123,21 @@ mod tests {
             assert_eq!(IdMaker::ordinal(&id), ordinal);
             last = id;
         }
+    }
+
+    #[test]
+    fn is_of_the_hmac_of_scope_and_ordinal() {
+        let library = |tail: &[u8]| {
+            let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&[1; 32]).unwrap();
+            mac.update(b"nightdrop identifier 1\0\0\0\0\0\0\0\x04ACME");
+            mac.update(tail);
+            let mac = mac.finalize().into_bytes();
+            u64::from_be_bytes(*mac.first_chunk().unwrap()) & ((1 << 42) - 1)
+        };
+        let drawn = |uuid: [u8; 16]| u64::from_be_bytes(*uuid.last_chunk().unwrap()) & ((1 << 42) - 1);
+        let ids = maker(&[b"ACME"]);
+        assert_eq!(drawn(ids.uuid(258)), library(b"\0\0\0\0\0\0\x01\x02"));
+        assert_eq!(drawn(ids.second_uuid(258)), library(b"second\0\0\0\0\0\0\x01\x02"));
     }
 
     #[test]

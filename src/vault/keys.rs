@@ -148,10 +148,10 @@ fn wrap_aad(issuer: &str, purpose: KeyPurpose, epoch: u32) -> Vec<u8> {
 }
 
 fn check_value(key: &[u8; 32], purpose: &str) -> [u8; CHECK_BYTES] {
-    let mut mac = Mac::new(key).begin();
+    let mut mac = Mac::new(key);
     mac.add(b"nightdrop key check 1|");
     mac.add(purpose.as_bytes());
-    first(mac.finish())
+    first(mac.followed_by(b""))
 }
 
 /// The first bytes of a MAC.
@@ -244,18 +244,24 @@ impl IssuerKeys {
 
     /// How this issuer finds a PAN again.
     pub fn fingerprint(&self, pan: &Pan) -> Fingerprint {
-        first(self.keys.fingerprint.of(pan.digits()))
+        first(self.keys.fingerprint.followed_by(pan.digits()))
+    }
+
+    /// The same, and the UUID of the record that brings the PAN: together they take little more than one alone.
+    pub fn fingerprint_and_uuid(&self, pan: &Pan, ids: &IdMaker, ordinal: u64) -> (Fingerprint, [u8; 16]) {
+        let (fingerprint, id) = Mac::both((&self.keys.fingerprint, pan.digits()), (ids.mac(), &ordinal.to_be_bytes()));
+        (first(fingerprint), ids.uuid_from(ordinal, &id))
     }
 
     /// How this issuer finds a text of some kind again without keeping it.
     pub fn text_fingerprint(&self, kind: &[u8], text: &[u8]) -> Fingerprint {
-        let mut mac = self.keys.fingerprint.begin();
+        let mut mac = self.keys.fingerprint.clone();
         // No PAN begins like this, so that no text has the fingerprint of one.
         mac.add(b"text:");
         mac.add(&(kind.len() as u64).to_be_bytes());
         mac.add(kind);
         mac.add(text);
-        first(mac.finish())
+        first(mac.followed_by(b""))
     }
 
     /// A maker of identifiers for one file; see [`IdMaker`].
@@ -266,6 +272,9 @@ impl IssuerKeys {
 
 #[cfg(test)]
 mod tests {
+    use hmac::{Hmac, Mac as _};
+    use sha2::Sha256;
+
     use super::*;
 
     fn kek(digit: &str) -> KeyEncryptionKey {
@@ -295,6 +304,19 @@ mod tests {
         assert!(IssuerKeys::open(&right, "ACME", &swapped).is_err());
         assert!(KeyEncryptionKey::from_hex(b"abc").is_err());
         assert!(KeyEncryptionKey::from_hex("g".repeat(64).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_hmac_of_the_pan() {
+        let kek = kek("a");
+        let keys = IssuerKeys::open(&kek, "ACME", &wrapped(&kek, "ACME")).unwrap();
+        let pan = Pan::new(b"2303770003322342").unwrap();
+        // `wrapped` makes keys of one byte repeated, the fingerprint's of 1.
+        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&[1; 32]).unwrap();
+        mac.update(pan.digits());
+        assert_eq!(keys.fingerprint(&pan)[..], mac.finalize().into_bytes()[..16]);
+        let ids = keys.id_maker(&[b"scope"], 1_795_138_200_000);
+        assert_eq!(keys.fingerprint_and_uuid(&pan, &ids, 7), (keys.fingerprint(&pan), ids.uuid(7)));
     }
 
     #[test]

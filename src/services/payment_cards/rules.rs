@@ -48,10 +48,10 @@ pub(super) fn judge(judge: &Judge, sealing: &mut Sealing, record: Record<'_>, in
             }
             if let Some(pan) = pan.filter(|_| failures.is_empty()) {
                 if judge.ranges.contains(pan.digits()) {
-                    let card_id = judge.ids.uuid(record.ordinal);
+                    let (pan, card_id) = judge.new_pan_and_uuid(&pan, record.ordinal, sealing);
                     // What it will be unless the register knows the PAN, so that the row can be packed before that is looked up.
                     foreseen = Some(Change::Registered(card_id));
-                    into.ask(Ask::Register(NewCard { pan: judge.new_pan(&pan, record.ordinal, sealing), card_id }));
+                    into.ask(Ask::Register(NewCard { pan, card_id }));
                 } else {
                     // It can still be a card that is registered already (a range given up since), and the duplicate rule comes first.
                     into.ask(Ask::Lookup(judge.keys.fingerprint(&pan)));
