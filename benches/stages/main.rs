@@ -17,15 +17,15 @@ use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cpu::ThreadTime;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use nightdrop::intake::{self, FeedRule, Inbox};
 use nightdrop::ledger::{Candidate, Claim, Group, Ledger, SequenceRule, sqlite};
 use nightdrop::model::{
-    BatchKey, EnvelopeKind, Environment, FileNo, Limits, OaepHash, PACKED_VERSION, ServiceName, State, Tally,
-    Timestamp, explain, hex, unpack,
+    BatchKey, Clock as _, EnvelopeKind, Environment, FileNo, Limits, OaepHash, PACKED_VERSION, ServiceName, State,
+    SystemClock, Tally, Timestamp, explain, hex, unpack,
 };
 use nightdrop::open::{self, KeyType, Keyring, PrivateKey, Recipient, Sealer};
 use nightdrop::parse::{self, Controls, Cutter, Format, Proven, RawChunk, Survey};
@@ -46,7 +46,7 @@ const SERVICE: ServiceName = ServiceName::PaymentCards;
 const RECORDS: u64 = 50_000;
 /// What a file costs once (a key unwrapped, a sync) is spread over a million records: so often the text stands in a file that is
 /// claimed or opened.
-const TEXTS: u64 = 20;
+const TEXTS: usize = 20;
 const CHUNK_RECORDS: usize = 100;
 /// As much as a stage is handed at once by the pipeline.
 const PIECE_BYTES: usize = 256 << 10;
@@ -159,7 +159,7 @@ fn prepare(raw: &RawChunk, judge: &Judge, sealing: &mut Sealing) -> PreparedChun
 
 /// The copy that is claimed, hashed and synced.
 fn claiming(bench: &mut Criterion<ThreadTime>) {
-    let text = text(Format::Csv).repeat(TEXTS as usize);
+    let text = text(Format::Csv).repeat(TEXTS);
     let home = directory();
     let (inbound, work) = (home.path().join("inbound"), home.path().join("work"));
     [&inbound, &work].iter().for_each(|it| std::fs::create_dir(it).unwrap());
@@ -172,7 +172,7 @@ fn claiming(bench: &mut Criterion<ThreadTime>) {
         stalled: Duration::ZERO,
     })
     .unwrap();
-    let candidate = inbox.scan(Instant::now()).unwrap().ready.remove(0);
+    let candidate = inbox.scan(SystemClock.monotonic()).unwrap().ready.remove(0);
     let mut group = bench.benchmark_group("claim");
     group.throughput(Throughput::Bytes(text.len() as u64));
     group.bench_function("copy", |bench| {
@@ -193,7 +193,7 @@ fn seal(text: &[u8], public_jwk: &str, to: &Path) {
 
 /// Pass 1 over the envelope: unwrap the key, stream and decrypt all of it, verify the tag.
 fn opening(bench: &mut Criterion<ThreadTime>) {
-    let text = text(Format::Csv).repeat(TEXTS as usize);
+    let text = text(Format::Csv).repeat(TEXTS);
     let home = directory();
     let options = open::Options {
         accepted: vec![EnvelopeKind::Jwe],

@@ -4,17 +4,21 @@
 //! wrapped key := nonce (12) | AES-256-GCM(kek, key (32), aad = "nightdrop wrapped key 1" | issuer | purpose | epoch) | tag (16)
 //! ```
 
+use aes_gcm::aead::consts::U12;
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::aes::Aes256Enc;
 use aes_gcm::aes::cipher::BlockCipherEncrypt;
-use aes_gcm::{Aes256Gcm, Nonce, Tag};
+use aes_gcm::{AesGcm, Nonce, Tag};
 use ghash::GHash;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::identifier::IdMaker;
 use super::mac::Mac;
 use super::pan::{Fingerprint, Pan};
+
+/// AES-256-GCM. It never runs AES backwards.
+pub(super) type Gcm = AesGcm<Aes256Enc, U12>;
 
 /// Bytes of a key check value: enough to tell a wrong key, too few to say anything of a right one.
 pub const CHECK_BYTES: usize = 8;
@@ -112,7 +116,7 @@ impl KeyEncryptionKey {
         nonce.copy_from_slice(&random[32..]);
         let check = check_value(&key, purpose.as_str());
         let aad = wrap_aad(issuer, purpose, epoch);
-        let cipher = Aes256Gcm::new((&*self.0).into());
+        let cipher = Gcm::new((&*self.0).into());
         let mut wrapped = Vec::with_capacity(60);
         wrapped.extend_from_slice(&nonce);
         let tag = seal_in_place(&cipher, &nonce, &aad, &mut key[..]);
@@ -127,7 +131,7 @@ impl KeyEncryptionKey {
         let (body, tag) = rest.split_first_chunk::<32>().ok_or_else(wrong)?;
         let tag: [u8; 16] = tag.try_into().map_err(|_| wrong())?;
         let mut clear = Zeroizing::new(*body);
-        let cipher = Aes256Gcm::new((&*self.0).into());
+        let cipher = Gcm::new((&*self.0).into());
         cipher
             .decrypt_inout_detached(
                 &Nonce::from(*nonce),
@@ -161,10 +165,10 @@ fn first<const N: usize>(mac: [u8; 32]) -> [u8; N] {
     first
 }
 
-pub(super) fn seal_in_place(cipher: &Aes256Gcm, nonce: &[u8; 12], aad: &[u8], body: &mut [u8]) -> [u8; 16] {
+pub(super) fn seal_in_place(cipher: &Gcm, nonce: &[u8; 12], aad: &[u8], body: &mut [u8]) -> [u8; 16] {
     match cipher.encrypt_inout_detached(&Nonce::from(*nonce), aad, InOutBuf::from(body)) {
         Ok(tag) => tag.into(),
-        // The cipher fails on bodies of 64 GiB and more; the ones here have 10 and 32 bytes.
+        // The cipher fails on bodies of 64 GiB and more; the ones here are a key and a short text.
         Err(_) => [0; 16],
     }
 }
@@ -176,11 +180,13 @@ pub struct IssuerKeys {
     lock: Option<region::LockGuard>,
 }
 
+/// In pages of its own (of the usual size): what shared one would unlock it when it is let go, since locks of a page do not count.
+#[repr(align(4096))]
 struct Opened {
     issuer: String,
     fingerprint: Mac,
     identifier: Mac,
-    data: Aes256Gcm,
+    data: Gcm,
     /// The two parts of the same, for [`Sealing`](super::Sealing).
     cipher: Aes256Enc,
     hash: GHash,
@@ -198,20 +204,22 @@ impl IssuerKeys {
                 .ok_or_else(|| VaultError::WrongKek { issuer: issuer.to_owned(), purpose: purpose.as_str() })
         };
         let data = latest(KeyPurpose::Data)?;
-        let data_key = kek.unwrap(issuer, data)?;
-        let cipher = Aes256Enc::new((&*data_key).into());
+        let fingerprint = kek.unwrap(issuer, latest(KeyPurpose::Fingerprint)?)?;
+        let identifier = kek.unwrap(issuer, latest(KeyPurpose::Identifier)?)?;
+        let cipher = Aes256Enc::new((&*kek.unwrap(issuer, data)?).into());
         let mut hash_key = ghash::Key::default();
         cipher.encrypt_block(&mut hash_key);
+        let hash = GHash::new(&hash_key);
+        hash_key.zeroize();
         let keys = Box::new(Opened {
             issuer: issuer.to_owned(),
-            fingerprint: Mac::new(&*kek.unwrap(issuer, latest(KeyPurpose::Fingerprint)?)?),
-            identifier: Mac::new(&*kek.unwrap(issuer, latest(KeyPurpose::Identifier)?)?),
-            data: Aes256Gcm::new((&*data_key).into()),
-            hash: GHash::new(&hash_key),
+            fingerprint: Mac::new(&fingerprint),
+            identifier: Mac::new(&identifier),
+            data: Gcm::from(cipher.clone()),
             cipher,
+            hash,
             epoch: data.epoch,
         });
-        hash_key.zeroize();
         let lock = region::lock(std::ptr::from_ref(&*keys), size_of::<Opened>()).ok();
         Ok(Self { keys, lock })
     }
@@ -225,7 +233,7 @@ impl IssuerKeys {
         &self.keys.issuer
     }
 
-    pub(super) fn data(&self) -> &Aes256Gcm {
+    pub(super) fn data(&self) -> &Gcm {
         &self.keys.data
     }
 
@@ -304,6 +312,19 @@ mod tests {
         assert!(IssuerKeys::open(&right, "ACME", &swapped).is_err());
         assert!(KeyEncryptionKey::from_hex(b"abc").is_err());
         assert!(KeyEncryptionKey::from_hex("g".repeat(64).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn no_two_issuers_share_a_locked_page() {
+        let kek = kek("a");
+        let opened: Vec<_> =
+            ["A", "B", "C"].map(|issuer| IssuerKeys::open(&kek, issuer, &wrapped(&kek, issuer)).unwrap()).into();
+        let mut pages = std::collections::HashSet::new();
+        for keys in &opened {
+            let first = std::ptr::from_ref(&*keys.keys).addr() / 4096;
+            let last = (std::ptr::from_ref(&*keys.keys).addr() + size_of::<Opened>() - 1) / 4096;
+            assert!((first..=last).all(|page| pages.insert(page)), "{}", keys.issuer());
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! much again. Here the keyed states stay where they are, and two messages are hashed side by side: SHA-256 waits for itself at every
 //! round, and a processor works on another meanwhile if that comes right behind.
 
+use std::slice::from_ref;
+
 use sha2::block_api::compress256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -36,7 +38,7 @@ impl Mac {
             let mut block = [pad; BLOCK_BYTES];
             block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
             let mut state = INITIAL;
-            compress256(&mut state, &[block]);
+            compress256(&mut state, from_ref(&block));
             block.zeroize();
             state
         };
@@ -48,7 +50,7 @@ impl Mac {
         while let Some((taken, left)) = part.split_at_checked(BLOCK_BYTES - self.filled()) {
             let from = self.filled();
             self.rest[from..].copy_from_slice(taken);
-            compress256(&mut self.inner, &[self.rest]);
+            compress256(&mut self.inner, from_ref(&self.rest));
             self.bytes += taken.len() as u64;
             part = left;
         }
@@ -57,23 +59,26 @@ impl Mac {
         self.bytes += part.len() as u64;
     }
 
-    /// Of the message so far, followed by so many bytes that they and its rest fill less than two blocks.
+    /// Of the message so far and what follows it, which must leave room for the padding in two blocks: with 56 bytes it always does.
     pub(super) fn followed_by(&self, tail: &[u8]) -> [u8; 32] {
-        let mut last = Last::new(self, tail);
+        let mut last = Last::of(self);
+        last.take(tail);
         last.end_inner();
         last.end()
     }
 
     /// The same of two at once.
     pub(super) fn both((one, tail): (&Self, &[u8]), (other, other_tail): (&Self, &[u8])) -> ([u8; 32], [u8; 32]) {
-        let (mut one, mut other) = (Last::new(one, tail), Last::new(other, other_tail));
+        let (mut one, mut other) = (Last::of(one), Last::of(other));
+        one.take(tail);
+        other.take(other_tail);
         one.end_inner();
         other.end_inner();
         (one.end(), other.end())
     }
 
     fn filled(&self) -> usize {
-        (self.bytes % BLOCK_BYTES as u64) as usize
+        usize::try_from(self.bytes % BLOCK_BYTES as u64).unwrap_or(0)
     }
 }
 
@@ -87,16 +92,20 @@ struct Last<'a> {
 }
 
 impl<'a> Last<'a> {
-    fn new(mac: &'a Mac, tail: &[u8]) -> Self {
-        let filled = mac.filled();
+    /// Empty, since what is filled and then returned leaves a copy behind.
+    fn of(mac: &'a Mac) -> Self {
+        Self { mac, state: mac.inner, blocks: [[0; BLOCK_BYTES]; 2], count: 0 }
+    }
+
+    fn take(&mut self, tail: &[u8]) {
+        let filled = self.mac.filled();
         let end = filled + tail.len();
-        let count = (end + PADDING_BYTES).div_ceil(BLOCK_BYTES);
-        let mut blocks = [[0; BLOCK_BYTES]; 2];
-        let flat = &mut blocks.as_flattened_mut()[..count * BLOCK_BYTES];
-        flat[..filled].copy_from_slice(&mac.rest[..filled]);
+        self.count = (end + PADDING_BYTES).div_ceil(BLOCK_BYTES);
+        debug_assert!(self.count <= 2, "{} bytes are too many to follow", tail.len());
+        let flat = &mut self.blocks.as_flattened_mut()[..self.count * BLOCK_BYTES];
+        flat[..filled].copy_from_slice(&self.mac.rest[..filled]);
         flat[filled..end].copy_from_slice(tail);
-        pad(flat, end, mac.bytes + tail.len() as u64);
-        Self { mac, state: mac.inner, blocks, count }
+        pad(flat, end, self.mac.bytes + tail.len() as u64);
     }
 
     /// The inner hash, which takes the place of the message: that may have been a card number.
@@ -153,11 +162,11 @@ mod tests {
 
     #[test]
     fn is_hmac_at_every_length_around_a_block() {
-        let (key, text) = ([7; 32], [b'x'; 3 * BLOCK_BYTES]);
+        let (key, text) = ([7; 32], [b'x'; 4 * BLOCK_BYTES]);
         for begun in 0..2 * BLOCK_BYTES {
             let mut mac = Mac::new(&key);
             mac.add(&text[..begun]);
-            for tail in 0..BLOCK_BYTES - PADDING_BYTES {
+            for tail in 0..=2 * BLOCK_BYTES - PADDING_BYTES - mac.filled() {
                 assert_eq!(
                     mac.followed_by(&text[..tail]),
                     library(&key, &[&text[..begun + tail]]),

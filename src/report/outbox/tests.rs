@@ -85,6 +85,11 @@ fn a_file_that_reads_back_otherwise_is_never_shown() {
     assert_eq!(error.retry(), Retry::Later);
     assert!(names(dir.path()).is_empty());
 
+    let mut draft = begun(&outbox, "a.csv", "content");
+    draft.flush().unwrap();
+    fs::OpenOptions::new().write(true).open(&temporary).unwrap().write_all(b"k").unwrap();
+    assert!(matches!(draft.commit().unwrap_err(), ReportError::ReadBack { .. }), "as long as it was, but another");
+
     let draft = begun(&outbox, "a.csv", "content");
     fs::remove_file(&temporary).unwrap();
     fs::write(dir.path().join("elsewhere"), "content").unwrap();
