@@ -51,9 +51,9 @@ struct Touched<'a> {
 }
 
 impl<'a> Pans<'a> {
-    /// Over what the vault holds of the PANs that a group asks for.
-    pub fn over(held: &'a FingerprintMap<Held>) -> Self {
-        Self { held, touched: FingerprintMap::default() }
+    /// Over what the vault holds of the PANs that a group asks for, with room for so many.
+    pub fn over(held: &'a FingerprintMap<Held>, room: usize) -> Self {
+        Self { held, touched: FingerprintMap::with_capacity_and_hasher(room, Default::default()) }
     }
 
     /// One more refers to a PAN, which is made by this record if nothing made it before. Gives the key of its row.
@@ -101,7 +101,7 @@ mod tests {
     fn a_pan_is_stored_once_and_goes_with_its_last_reference() {
         let held = FingerprintMap::from_iter([([1; 16], Held { pan_id: 70, masked: Masked::NONE })]);
         let news = [new(1, 1), new(2, 2), new(2, 3), new(3, 4), new(3, 5)];
-        let mut pans = Pans::over(&held);
+        let mut pans = Pans::over(&held, 0);
         assert_eq!(pans.refer(&news[0]), 70);
         pans.release(&[1; 16]);
         pans.release(&[1; 16]);

@@ -50,10 +50,13 @@ pub(super) async fn read(
     let mut register =
         Register { held: vault::held(reader, issuer, pans.iter().copied()).await?, ..Register::default() };
 
-    for part in pans.chunks(ROWS_A_STATEMENT) {
+    // Many issuers have none: one question instead of one for each PAN.
+    let sql = "SELECT EXISTS (SELECT 1 FROM card_retired WHERE issuer = ?)";
+    let any_retired: bool = sqlx::query_scalar(sql).bind(issuer).fetch_one(&mut *reader.on).await?;
+    for part in pans.chunks(ROWS_A_STATEMENT).filter(|_| any_retired) {
         let sql =
             format!("SELECT fingerprint FROM card_retired WHERE issuer = ? AND fingerprint IN ({})", marks(part.len()));
-        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(issuer);
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT).bind(issuer);
         for key in part {
             select = select.bind(key.to_vec());
         }
@@ -65,7 +68,7 @@ pub(super) async fn read(
     let held = sorted(register.held.values().map(|held| held.pan_id));
     for part in held.chunks(ROWS_A_STATEMENT) {
         let sql = format!("{CARD} WHERE card.pan_id IN ({})", marks(part.len()));
-        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT);
         for pan_id in part {
             select = select.bind(*pan_id);
         }
@@ -77,7 +80,7 @@ pub(super) async fn read(
     });
     for part in sorted(ids).chunks(ROWS_A_STATEMENT) {
         let sql = format!("{CARD} WHERE card.issuer = ? AND card_id IN ({})", marks(part.len()));
-        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(issuer);
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT).bind(issuer);
         for id in part {
             select = select.bind(*id);
         }
@@ -87,7 +90,7 @@ pub(super) async fn read(
     for part in sorted(news().map(|new| &*new.card.consumer)).chunks(ROWS_A_STATEMENT) {
         let sql =
             format!("SELECT consumer_id, no FROM consumer WHERE issuer = ? AND consumer_id IN ({})", marks(part.len()));
-        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(issuer);
+        let mut select = sqlx::query(AssertSqlSafe(sql)).persistent(part.len() == ROWS_A_STATEMENT).bind(issuer);
         for id in part {
             select = select.bind(*id);
         }

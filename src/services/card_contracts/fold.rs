@@ -65,8 +65,9 @@ pub fn fold<'a>(register: &Register, asks: impl Iterator<Item = &'a Ask>) -> (Ve
         made: Option<i64>,
         touched: bool,
     }
-    let mut now: HashMap<&str, Now<'_>> = HashMap::new();
-    let mut pans = Pans::over(&register.held);
+    let room = asks.size_hint().0;
+    let mut now: HashMap<&str, Now<'_>> = HashMap::with_capacity(room);
+    let mut pans = Pans::over(&register.held, room);
     let mut changes = Vec::new();
     for Ask(new) in asks {
         let stored = |contract: &Contract| Now { id: &new.id, contract: contract.clone(), made: None, touched: false };

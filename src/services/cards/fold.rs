@@ -88,16 +88,20 @@ pub struct Difference {
 
 /// Decides a group's asks in file order.
 pub fn fold<'a>(register: &Register, asks: impl Iterator<Item = &'a Ask>) -> (Vec<Change>, Difference) {
+    // Room for all from the beginning: growing asks every key for its hash again.
+    let (room, known) = (asks.size_hint().0, register.cards.len());
     let mut fold = Fold {
         stored: register,
-        cards: register.cards.iter().map(|(id, card)| (&**id, Arc::clone(card))).collect(),
-        by_pan: register.cards.values().map(|card| (card.fingerprint, Arc::clone(card))).collect(),
-        pans: Pans::over(&register.held),
-        consumers: HashMap::new(),
+        cards: HashMap::with_capacity(known + room),
+        by_pan: FingerprintMap::with_capacity_and_hasher(known + room, Default::default()),
+        pans: Pans::over(&register.held, room),
+        consumers: HashMap::with_capacity(room),
         retired: FingerprintSet::default(),
-        added: FingerprintMap::default(),
+        added: FingerprintMap::with_capacity_and_hasher(room, Default::default()),
         removed: Vec::new(),
     };
+    fold.cards.extend(register.cards.iter().map(|(id, card)| (&**id, Arc::clone(card))));
+    fold.by_pan.extend(register.cards.values().map(|card| (card.fingerprint, Arc::clone(card))));
     let changes = asks
         .map(|ask| match ask {
             Ask::Register(new) => fold.register(new),

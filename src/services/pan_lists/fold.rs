@@ -122,14 +122,15 @@ struct Slot {
 
 /// Decides a group's asks in file order.
 pub fn fold<'a>(file: FileNo, register: &Register, asks: impl Iterator<Item = &'a Ask>) -> (Vec<Change>, Difference) {
+    let room = asks.size_hint().0;
     let mut deciding = Deciding {
         file,
         register,
         made: register.made.clone(),
         by_id: HashMap::new(),
         new: Vec::new(),
-        slots: FingerprintMap::default(),
-        pans: Pans::over(&register.held),
+        slots: FingerprintMap::with_capacity_and_hasher(room, Default::default()),
+        pans: Pans::over(&register.held, room),
     };
     let changes = asks.map(|ask| deciding.decide(ask)).collect();
     (changes, deciding.difference())
