@@ -65,11 +65,10 @@ impl IdMaker {
     /// A number of 18 digits, not beginning with 0, of the record `ordinal`. Another `attempt` gives another.
     pub fn number(&self, ordinal: u64, attempt: u32) -> u64 {
         const FIRST: u64 = 100_000_000_000_000_000;
-        let mut mac = self.mac.clone();
-        mac.add(b"number");
-        mac.add(&ordinal.to_be_bytes());
-        mac.add(&attempt.to_be_bytes());
-        let full = mac.followed_by(b"");
+        let mut tail = *b"number------------";
+        tail[6..14].copy_from_slice(&ordinal.to_be_bytes());
+        tail[14..].copy_from_slice(&attempt.to_be_bytes());
+        let full = self.mac.followed_by(&tail);
         let mut random = [0_u8; 16];
         random.copy_from_slice(&full[..16]);
         // Of 128 bits, so that no number is likelier than another.
@@ -127,17 +126,19 @@ mod tests {
 
     #[test]
     fn is_of_the_hmac_of_scope_and_ordinal() {
-        let library = |tail: &[u8]| {
+        let mac = |tail: &[u8]| -> [u8; 32] {
             let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&[1; 32]).unwrap();
             mac.update(b"nightdrop identifier 1\0\0\0\0\0\0\0\x04ACME");
             mac.update(tail);
-            let mac = mac.finalize().into_bytes();
-            u64::from_be_bytes(*mac.first_chunk().unwrap()) & ((1 << 42) - 1)
+            mac.finalize().into_bytes().into()
         };
+        let library = |tail: &[u8]| u64::from_be_bytes(*mac(tail).first_chunk().unwrap()) & ((1 << 42) - 1);
         let drawn = |uuid: [u8; 16]| u64::from_be_bytes(*uuid.last_chunk().unwrap()) & ((1 << 42) - 1);
         let ids = maker(&[b"ACME"]);
         assert_eq!(drawn(ids.uuid(258)), library(b"\0\0\0\0\0\0\x01\x02"));
         assert_eq!(drawn(ids.second_uuid(258)), library(b"second\0\0\0\0\0\0\x01\x02"));
+        let number = u128::from_be_bytes(*mac(b"number\0\0\0\0\0\0\x01\x02\0\0\0\x03").first_chunk().unwrap());
+        assert_eq!(u128::from(ids.number(258, 3)), 10_u128.pow(17) + number % (9 * 10_u128.pow(17)));
     }
 
     #[test]

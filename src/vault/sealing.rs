@@ -51,11 +51,6 @@ impl Sealing {
         Self { keys, nonces, ahead: [[0; NONCE_BYTES]; AHEAD], stream, used: AHEAD }
     }
 
-    /// The keys.
-    pub fn keys(&self) -> &IssuerKeys {
-        &self.keys
-    }
-
     /// Seals a PAN for the row `pan_id`, under the current epoch.
     pub fn seal(&mut self, pan: &Pan, pan_id: i64) -> SealedPan {
         if self.used == AHEAD {
@@ -210,14 +205,14 @@ mod tests {
         let (mut acme, other) = (sealing("ACME"), keys("OTHER"));
         let pan = Pan::new(b"2303770003322342").unwrap();
         let sealed = acme.seal(&pan, 42);
-        let opened = acme.keys().unseal(&sealed, 42).unwrap();
+        let opened = acme.keys.unseal(&sealed, 42).unwrap();
         assert_eq!(opened.digits(), pan.digits());
-        assert!(acme.keys().unseal(&sealed, 43).is_err());
+        assert!(acme.keys.unseal(&sealed, 43).is_err());
         assert!(other.unseal(&sealed, 42).is_err(), "same raw key, other issuer");
         for at in 0..SEALED_BYTES {
             let mut altered = sealed;
             altered[at] ^= 1;
-            assert!(acme.keys().unseal(&altered, 42).is_err(), "byte {at}");
+            assert!(acme.keys.unseal(&altered, 42).is_err(), "byte {at}");
         }
     }
 
@@ -229,7 +224,7 @@ mod tests {
         for row in (0..).take(3 * AHEAD) {
             let sealed = sealing.seal(&pan, row);
             assert!(seen.insert(sealed[..NONCE_BYTES].to_vec()), "row {row}");
-            assert_eq!(sealing.keys().unseal(&sealed, row).unwrap().digits(), pan.digits());
+            assert_eq!(sealing.keys.unseal(&sealed, row).unwrap().digits(), pan.digits());
             assert!(sealing.stream[..2 * sealing.used].iter().all(|block| *block == [0; 16]));
             let text = sealing.seal_text(b"1", row);
             assert!(seen.insert(text[4..][..NONCE_BYTES].to_vec()), "text of row {row}");
@@ -240,10 +235,10 @@ mod tests {
     fn a_text_opens_only_in_its_own_row_and_not_as_a_pan() {
         let mut sealing = sealing("ACME");
         let sealed = sealing.seal_text(b"230377000332234X", 42);
-        assert_eq!(&**sealing.keys().unseal_text(&sealed, 42).unwrap(), b"230377000332234X");
-        assert!(sealing.keys().unseal_text(&sealed, 43).is_err());
+        assert_eq!(&**sealing.keys.unseal_text(&sealed, 42).unwrap(), b"230377000332234X");
+        assert!(sealing.keys.unseal_text(&sealed, 43).is_err());
         let ten = sealing.seal_text(&[0x11; PACKED_BYTES], 42);
-        assert!(sealing.keys().unseal(&ten[4..].try_into().unwrap(), 42).is_err());
+        assert!(sealing.keys.unseal(&ten[4..].try_into().unwrap(), 42).is_err());
     }
 
     proptest! {
