@@ -24,7 +24,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use nightdrop::intake::{self, FeedRule, Inbox};
 use nightdrop::ledger::{Candidate, Claim, Group, Ledger, SequenceRule, sqlite};
 use nightdrop::model::{
-    BatchKey, Clock as _, EnvelopeKind, Environment, FileNo, Limits, OaepHash, PACKED_VERSION, ServiceName, State,
+    BatchKey, Clock as _, EnvelopeKind, Environment, FileNo, Limits, OaepHash, PACKED_VERSION, ServiceName,
     SystemClock, Tally, Timestamp, explain, hex, unpack,
 };
 use nightdrop::open::{self, KeyType, Keyring, PrivateKey, Recipient, Sealer};
@@ -323,7 +323,6 @@ async fn registering(home: &Path) -> (sqlite::SqliteLedger, FileNo) {
         at: at(),
     };
     ledger.decide(&candidate).await.unwrap();
-    ledger.advance(no, &[State::Accepted], State::Registering, at(), None).await.unwrap();
     (ledger, no)
 }
 
@@ -347,7 +346,7 @@ fn committing(bench: &mut Criterion) {
                 (home, ledger, no, prepared(no))
             },
             |(home, ledger, no, mut chunks)| {
-                let group = Group { no, issuer: ISSUER, at: at(), chunks: &mut chunks };
+                let group = Group { no, issuer: ISSUER, at: at(), told: None, chunks: &mut chunks };
                 runtime.block_on(ledger.commit(group)).unwrap();
                 // Closed and taken away beside the clock.
                 (home, ledger, chunks)
@@ -365,7 +364,7 @@ fn reporting(bench: &mut Criterion<ThreadTime>) {
     let (record, rows): (_, Vec<Vec<u8>>) = runtime.block_on(async {
         let (ledger, no) = registering(home.path()).await;
         let mut chunks = prepared(no);
-        ledger.commit(Group { no, issuer: ISSUER, at: at(), chunks: &mut chunks }).await.unwrap();
+        ledger.commit(Group { no, issuer: ISSUER, at: at(), told: None, chunks: &mut chunks }).await.unwrap();
         let record = ledger.file(no).await.unwrap();
         ledger.close().await.unwrap();
         (record, chunks.iter().map(|chunk| chunk.packed().unwrap().into_owned()).collect())

@@ -131,6 +131,8 @@ pub struct Group<'a> {
     pub issuer: &'a str,
     /// Now: the minute in which the register changes.
     pub at: Timestamp,
+    /// What the trail is told with the first group of a registration. Its time is when that began.
+    pub told: Option<&'a AuditEntry>,
     /// The chunks; their rows leave with final outcomes.
     pub chunks: &'a mut [PreparedChunk],
 }
@@ -283,26 +285,17 @@ pub trait Ledger: AlarmBook + NightBook + ReportBook + Send + Sync {
     ) -> Result<Option<Register>, LedgerError>;
     /// Writes a refusal or a duplicate: CLAIMED or WAITING → REFUSED.
     async fn refuse(&self, no: FileNo, refused: &Refused, next_sequence: Option<u64>) -> Result<(), LedgerError>;
-    /// A step without further data; refuses if the file is not in `from`. The trail is told `told` with it.
+    /// A step, with the list of what goes out for the file where it is known by then; refuses if the file is not in `from`.
     async fn advance(
         &self,
         no: FileNo,
         from: &[State],
         to: State,
         at: Timestamp,
-        told: Option<&AuditEntry>,
+        outbound: Option<&[Outbound]>,
     ) -> Result<(), LedgerError>;
     /// A file waits for an operator, wherever it stands; one that is HELD already stays as it is.
     async fn hold(&self, no: FileNo, why: &str, at: Timestamp) -> Result<(), LedgerError>;
-    /// The same, with the list of what goes out for the file.
-    async fn advance_with_outbound(
-        &self,
-        no: FileNo,
-        from: &[State],
-        to: State,
-        at: Timestamp,
-        outbound: &[Outbound],
-    ) -> Result<(), LedgerError>;
     /// The process ended, by a fault of its own or not, while these files were in hand.
     async fn count_ends(&self, files: &[FileNo], own_fault: bool) -> Result<(), LedgerError>;
     /// A held or refused file is taken up again, and the trail tells who let it.
@@ -316,7 +309,10 @@ pub trait Ledger: AlarmBook + NightBook + ReportBook + Send + Sync {
     async fn backup(&self, to: &Path, told: &AuditEntry) -> Result<(), LedgerError>;
     /// Where a file's registration stands.
     async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError>;
-    /// Commits chunks with everything they register, in one transaction.
+    /// An accepted file, and where its registration stands.
+    async fn file_and_standing(&self, no: FileNo) -> Result<(FileRecord, Standing), LedgerError>;
+    /// Commits chunks with everything they register, in one transaction: ACCEPTED or REGISTERING → REGISTERING or, once as many
+    /// records are in as were read of the file, REGISTERED.
     async fn commit(&self, group: Group<'_>) -> Result<(), LedgerError>;
     /// Committed chunks' rows, from chunk `from` on, at most `count` chunks.
     async fn rows(&self, no: FileNo, from: u64, count: u64) -> Result<Vec<RecordRow>, LedgerError>;

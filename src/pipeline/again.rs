@@ -188,7 +188,7 @@ impl Site {
         let batch = answer::write_refused_batch(self, issuer, record, false).await?;
         let outbound: Vec<Outbound> = [Some(ack), batch].into_iter().flatten().collect();
         let (done, now) = ([State::Done], self.clock.now());
-        Ok(self.ledger.advance_with_outbound(record.no, &done, State::Done, now, &outbound).await?)
+        Ok(self.ledger.advance(record.no, &done, State::Done, now, Some(&outbound)).await?)
     }
 }
 

@@ -74,6 +74,14 @@ pub(super) async fn write_refused_batch(
     Ok(Some(batch))
 }
 
+/// A file of which all is registered, as it was read then.
+pub(super) struct Registered {
+    pub(super) record: FileRecord,
+    pub(super) standing: Standing,
+    /// Its answers, where they were begun before.
+    pub(super) scribe: Option<Scribe>,
+}
+
 /// Writes recon and errors, then the summary; the first time the file becomes REPORTED between the two. What the rows do not account for is not written: the file is held.
 /// Gives back what the file was when they were begun, and what its records came to.
 pub(super) async fn write_reports(
@@ -81,10 +89,15 @@ pub(super) async fn write_reports(
     issuer: &Issuer,
     no: FileNo,
     first_time: bool,
-    scribe: Option<Scribe>,
+    registered: Option<Registered>,
 ) -> Result<(FileRecord, Tally), Trouble> {
-    let record = site.ledger.file(no).await?;
-    let standing = site.ledger.standing(no).await?;
+    let (record, standing, scribe) = match registered {
+        Some(Registered { record, standing, scribe }) => (record, standing, scribe),
+        None => {
+            let (record, standing) = site.ledger.file_and_standing(no).await?;
+            (record, standing, None)
+        }
+    };
     let pages = pages(site, issuer, &record, &standing)?;
     let (settings, reply_key) = (&pages.settings, pages.reply_key.clone());
     let ack_content = ack::content(&record, settings.contact.as_deref());
@@ -137,7 +150,7 @@ pub(super) async fn write_reports(
         (&[State::Done], State::Done)
     };
     faults::reach("reports", &record.name);
-    site.ledger.advance_with_outbound(no, from, to, site.clock.now(), &outbound).await?;
+    site.ledger.advance(no, from, to, site.clock.now(), Some(&outbound)).await?;
     faults::reach("reported", &record.name);
     blocking(move || {
         outbox.put(&name, &content)?;

@@ -152,11 +152,11 @@ impl Lane {
                 self.story.waits(1);
                 Ok(())
             }
-            Ok(Next::Report(no, issuer, scribe)) => {
+            Ok(Next::Report(no, issuer, registered)) => {
                 let story = self.story.clone();
                 self.reports.spawn(async move {
                     let reporter = story.clone();
-                    match tokio::spawn(async move { reporter.report(no, &issuer, scribe).await }).await {
+                    match tokio::spawn(async move { reporter.report(no, &issuer, registered).await }).await {
                         Ok(ended) => ended,
                         Err(_) => story.report_panicked(no).await,
                     }

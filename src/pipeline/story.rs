@@ -119,7 +119,13 @@ impl Story {
             })?;
         }
         match arrival.record.state {
-            State::Registered | State::Reported => return Ok(Next::Report(arrival.record.no, arrival.issuer, None)),
+            State::Registered => {
+                let no = arrival.record.no;
+                let standing = patiently!(self.site, Ok(self.site.ledger.standing(no).await?))?;
+                self.is_registered(&arrival.record, &standing).await?;
+                return Ok(Next::Report(no, arrival.issuer, None));
+            }
+            State::Reported => return Ok(Next::Report(arrival.record.no, arrival.issuer, None)),
             State::Refused => return self.close_refused(&arrival).await,
             State::Done | State::Held => return Ok(Next::Closed),
             State::Claiming => return self.put_back(&arrival, false).await,
@@ -147,7 +153,9 @@ impl Story {
         }
         match (proof, arrival.record.state) {
             (Proof::Whole { opened, proven }, State::Accepted | State::Registering) => {
-                self.accepted(&arrival, opened, proven).await
+                let no = arrival.record.no;
+                let standing = patiently!(self.site, Ok(self.site.ledger.standing(no).await?))?;
+                self.accepted(&arrival, &standing, opened, proven).await
             }
             (Proof::Refused { refusal, .. }, State::Accepted | State::Registering) => {
                 Err(Trouble::Hold(format!("accepted before, the file does not open now: {}", refusal.description)))

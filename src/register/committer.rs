@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
-use crate::ledger::{Group, LedgerError};
+use crate::ledger::{AuditEntry, Group, LedgerError};
 use crate::model::{FileNo, Retry};
 use crate::services::PreparedChunk;
 
@@ -20,6 +21,7 @@ pub(super) struct Committer<'a> {
     pub(super) no: FileNo,
     pub(super) issuer: String,
     pub(super) options: Options,
+    pub(super) told: Option<AuditEntry>,
     pub(super) destination: &'a dyn Destination,
     pub(super) watching: &'a dyn Watch,
     pub(super) stop: &'a Stop,
@@ -27,26 +29,22 @@ pub(super) struct Committer<'a> {
 
 impl Committer<'_> {
     pub(super) async fn run(&mut self, lines: Lines) -> Result<Ended, RegisterError> {
-        let Lines { prepared, reader } = lines;
-        let (to, mut groups) = mpsc::channel(1);
-        let waiting = Arc::new(AtomicBool::new(true));
-        // Dropped with the gathering, the lines end the workers and the reader.
-        let gathering =
-            tokio::spawn(gather_all(Turns { lines: prepared, next: 0 }, self.options, to, Arc::clone(&waiting)));
-        loop {
-            waiting.store(true, Ordering::Relaxed);
-            let Some(mut group) = groups.recv().await else { break };
-            waiting.store(false, Ordering::Relaxed);
+        let Lines { prepared, reader, one_group } = lines;
+        let mut groups = Groups::of(Turns { lines: prepared, next: 0 }, self.options, one_group);
+        while let Some(mut group) = groups.next().await {
             let records = group.iter().map(|chunk| chunk.rows.len() as u64).sum();
             if !self.commit(&mut group).await? {
                 return Ok(Ended::Stopped);
             }
+            self.told = None;
             let chunks = group.last().map_or(0, |chunk| chunk.index + 1);
             self.watching.committed(records, chunks);
-            // Two allocations a record to be given back: beside the next commit, not before it.
-            tokio::task::spawn_blocking(move || drop(group));
+            if !one_group {
+                // Two allocations a record to be given back: beside the next commit, not before it.
+                tokio::task::spawn_blocking(move || drop(group));
+            }
         }
-        let whole = gathering.await.unwrap_or(false);
+        let whole = groups.are_whole().await;
         match reader.await {
             // The reader has dealt out everything, so a line that ended before the file did lost a worker.
             Ok(Ok(Reading::Whole)) if whole => Ok(Ended::Whole),
@@ -85,10 +83,52 @@ impl Committer<'_> {
         }
     }
 
-    async fn attempt(&self, group: &mut [PreparedChunk]) -> Result<(), LedgerError> {
-        self.destination
-            .commit(Group { no: self.no, issuer: &self.issuer, at: self.watching.now(), chunks: group })
-            .await
+    async fn attempt(&self, chunks: &mut [PreparedChunk]) -> Result<(), LedgerError> {
+        let (no, issuer, at, told) = (self.no, self.issuer.as_str(), self.watching.now(), self.told.as_ref());
+        self.destination.commit(Group { no, issuer, at, told, chunks }).await
+    }
+}
+
+/// The groups of a file: gathered ahead of the commit, or, where all of it is one, when they are asked for.
+enum Groups {
+    Here { turns: Turns, options: Options },
+    Ahead { groups: mpsc::Receiver<Vec<PreparedChunk>>, waiting: Arc<AtomicBool>, gathering: JoinHandle<bool> },
+}
+
+impl Groups {
+    fn of(turns: Turns, options: Options, one_group: bool) -> Self {
+        if one_group {
+            return Self::Here { turns, options };
+        }
+        let (to, groups) = mpsc::channel(1);
+        let waiting = Arc::new(AtomicBool::new(true));
+        // Dropped with the gathering, the lines end the workers and the reader.
+        let gathering = tokio::spawn(gather_all(turns, options, to, Arc::clone(&waiting)));
+        Self::Ahead { groups, waiting, gathering }
+    }
+
+    /// The next one; `None` when the lines have ended.
+    async fn next(&mut self) -> Option<Vec<PreparedChunk>> {
+        match self {
+            Self::Here { turns, options } => {
+                let group = gather(turns, *options, &AtomicBool::new(true)).await;
+                (!group.is_empty()).then_some(group)
+            }
+            Self::Ahead { groups, waiting, .. } => {
+                waiting.store(true, Ordering::Relaxed);
+                let group = groups.recv().await;
+                waiting.store(false, Ordering::Relaxed);
+                group
+            }
+        }
+    }
+
+    /// Whether all lines ended together, as they do at a file's end.
+    async fn are_whole(self) -> bool {
+        match self {
+            Self::Here { mut turns, .. } => turns.all_ended().await,
+            Self::Ahead { gathering, .. } => gathering.await.unwrap_or(false),
+        }
     }
 }
 

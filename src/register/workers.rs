@@ -23,6 +23,8 @@ pub(super) struct Start {
     pub(super) nonces: Vec<Nonces>,
     pub(super) unprepared: usize,
     pub(super) prepared: usize,
+    /// All of it goes into one commit.
+    pub(super) one_group: bool,
     pub(super) stop: Stop,
 }
 
@@ -30,6 +32,7 @@ pub(super) struct Start {
 pub(super) struct Lines {
     pub(super) prepared: Vec<mpsc::Receiver<PreparedChunk>>,
     pub(super) reader: oneshot::Receiver<Result<Reading, RegisterError>>,
+    pub(super) one_group: bool,
 }
 
 /// How the reading ended.
@@ -40,10 +43,29 @@ pub(super) enum Reading {
 }
 
 pub(super) fn start(start: Start) -> Lines {
-    let Start { read, layout, chunk_records, first_chunk, judge, mut nonces, unprepared, prepared, stop } = start;
+    let Start { read, layout, chunk_records, first_chunk, judge, mut nonces, unprepared, prepared, one_group, stop } =
+        start;
     // No more workers than chunks in flight: each holds one in its hand.
     nonces.truncate(unprepared.max(1));
     let workers = nonces.len();
+    let unseal = judge.unseal.clone();
+    let cutter = move || Cutter::new(&layout, chunk_records, first_chunk, unseal);
+    let (ended, reader) = oneshot::channel();
+    if workers == 1
+        && let Some(nonces) = nonces.pop()
+    {
+        // Who has one worker to deal to, judges himself: a thread less to be woken.
+        let (to, from) = mpsc::channel(prepared.max(1));
+        tokio::task::spawn_blocking(move || {
+            let mut worker = Worker::new(&judge, nonces);
+            let mut deal = |chunk| worker.judge(&chunk).is_some_and(|chunk| to.blocking_send(chunk).is_ok());
+            let reading = cut(read, cutter(), &mut deal, first_chunk, &stop);
+            drop(to);
+            // A committer that is gone needs no answer.
+            let _ = ended.send(reading);
+        });
+        return Lines { prepared: vec![from], reader, one_group };
+    }
     let mut to_workers = Vec::with_capacity(workers);
     let mut from_workers = Vec::with_capacity(workers);
     for nonces in nonces {
@@ -54,33 +76,30 @@ pub(super) fn start(start: Start) -> Lines {
         to_workers.push(raw_to);
         from_workers.push(from);
     }
-    let unseal = judge.unseal.clone();
-    let (ended, reader) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
-        let cutter = Cutter::new(&layout, chunk_records, first_chunk, unseal);
-        // A committer that is gone needs no answer.
-        let _ = ended.send(cut(read, cutter, &to_workers, first_chunk, &stop));
+        let mut turn = 0_usize;
+        let mut deal = |chunk| {
+            let worker: &SyncSender<RawChunk> = &to_workers[turn % workers];
+            turn += 1;
+            worker.send(chunk).is_ok()
+        };
+        let _ = ended.send(cut(read, cutter(), &mut deal, first_chunk, &stop));
     });
-    Lines { prepared: from_workers, reader }
+    Lines { prepared: from_workers, reader, one_group }
 }
 
-/// Cuts chunks and deals them out in turn, until the end, the stop, or the workers' end.
+/// Cuts chunks and deals them out, until the end, the stop, or the end of who takes them.
 fn cut(
     mut read: Read,
     mut cutter: Cutter,
-    workers: &[SyncSender<RawChunk>],
+    deal: &mut dyn FnMut(RawChunk) -> bool,
     first_chunk: u64,
     stop: &Stop,
 ) -> Result<Reading, RegisterError> {
     let mut buffer = Zeroizing::new(vec![0_u8; READ_BYTES]);
     let mut ready = Vec::new();
-    let mut turn = 0_usize;
     let mut deal = |ready: &mut Vec<RawChunk>| {
-        ready.drain(..).try_for_each(|chunk| {
-            let worker = &workers[turn % workers.len()];
-            turn += 1;
-            worker.send(chunk).map_err(|_| RegisterError::WorkerLost)
-        })
+        if ready.drain(..).all(&mut *deal) { Ok(()) } else { Err(RegisterError::WorkerLost) }
     };
     debug_assert!(first_chunk < u64::MAX);
     loop {
@@ -100,16 +119,33 @@ fn cut(
 
 /// Judges chunk after chunk; ends with the channel, on either side.
 fn work(from: &Receiver<RawChunk>, to: &mpsc::Sender<PreparedChunk>, judge: &Judge, nonces: Nonces) {
-    let mut sealing = Sealing::new(Arc::clone(&judge.keys), nonces);
+    let mut worker = Worker::new(judge, nonces);
     for raw in from {
-        let mut chunk = judge.chunk(raw.index(), raw.len());
-        let found = raw.for_each(&mut |ordinal, line, cells, request| {
-            judge.record(&mut sealing, Record { ordinal, line, cells, request }, &mut chunk);
-        });
-        chunk.pack();
-        // A record that is no longer as it was proven: the chunk is missing at the committer's end, which then stops.
-        if found.is_err() || to.blocking_send(chunk).is_err() {
+        let Some(chunk) = worker.judge(&raw) else { return };
+        if to.blocking_send(chunk).is_err() {
             return;
         }
+    }
+}
+
+struct Worker<'a> {
+    judge: &'a Judge,
+    sealing: Sealing,
+}
+
+impl<'a> Worker<'a> {
+    fn new(judge: &'a Judge, nonces: Nonces) -> Self {
+        Self { judge, sealing: Sealing::new(Arc::clone(&judge.keys), nonces) }
+    }
+
+    /// `None` for a record that is no longer as it was proven: the chunk is missing at the committer's end, which then stops.
+    fn judge(&mut self, raw: &RawChunk) -> Option<PreparedChunk> {
+        let mut chunk = self.judge.chunk(raw.index(), raw.len());
+        raw.for_each(&mut |ordinal, line, cells, request| {
+            self.judge.record(&mut self.sealing, Record { ordinal, line, cells, request }, &mut chunk);
+        })
+        .ok()?;
+        chunk.pack();
+        Some(chunk)
     }
 }

@@ -21,7 +21,7 @@ impl SqliteLedger {
                 )
                 .bind(from.as_str())
                 .bind(no.0)
-                .execute(write.on()?)
+                .execute(write.on().await?)
                 .await?
             }
             Reopen::Decide { feed, service, environment, release } => {
@@ -37,7 +37,7 @@ impl SqliteLedger {
                 .bind(service.map(|service| service.as_str()))
                 .bind(environment.map(|environment| environment.as_str()))
                 .bind(no.0)
-                .execute(write.on()?)
+                .execute(write.on().await?)
                 .await?
             }
         };
@@ -54,7 +54,7 @@ impl SqliteLedger {
         };
         let mut write = self.begin().await?;
         for no in files {
-            sqlx::query(sql).bind(no.0).execute(write.on()?).await?;
+            sqlx::query(sql).bind(no.0).execute(write.on().await?).await?;
         }
         write.commit().await
     }
@@ -70,7 +70,7 @@ impl SqliteLedger {
             // Before 0 comes nothing: the feed is as if it had never brought a file.
             None => sqlx::query("DELETE FROM feed_sequence WHERE feed = ?").bind(feed),
         };
-        set.execute(write.on()?).await?;
+        set.execute(write.on().await?).await?;
         audit::append(&mut write, told).await?;
         write.commit().await
     }

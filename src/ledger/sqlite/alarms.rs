@@ -29,7 +29,7 @@ impl AlarmBook for SqliteLedger {
         .bind(&alarm.what)
         .bind(&alarm.next)
         .bind(alarm.raised_at.0)
-        .execute(write.on()?)
+        .execute(write.on().await?)
         .await?;
         write.commit().await?;
         Ok(opened.rows_affected() == 1)
@@ -39,7 +39,7 @@ impl AlarmBook for SqliteLedger {
         let mut write = self.begin().await?;
         let sql = "UPDATE alarm SET cleared_at = ?, what = ? WHERE kind = ? AND subject = ? AND cleared_at IS NULL";
         let closed = sqlx::query(sql).bind(at.0).bind(how).bind(kind.as_str()).bind(subject);
-        let closed = closed.execute(write.on()?).await?;
+        let closed = closed.execute(write.on().await?).await?;
         write.commit().await?;
         Ok(closed.rows_affected() == 1)
     }
@@ -65,7 +65,7 @@ impl AlarmBook for SqliteLedger {
             None => "UPDATE alarm SET told_raised = 1 WHERE no = ?",
             Some(_) => "UPDATE alarm SET told_cleared = 1 WHERE no = ?",
         };
-        sqlx::query(sql).bind(told.no).execute(write.on()?).await?;
+        sqlx::query(sql).bind(told.no).execute(write.on().await?).await?;
         write.commit().await
     }
 }

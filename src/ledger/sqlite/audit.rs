@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 use crate::ledger::{
     Actor, Anchor, AuditEntry, AuditEvent, AuditRow, Finding, LedgerError, Refused, TRAIL_VERSION, Verified, Verifier,
 };
-use crate::model::{Code, FileNo, Timestamp};
+use crate::model::{Code, FileNo, FileRecord, Timestamp};
 
 use super::{SqliteLedger, Write};
 
@@ -19,6 +19,12 @@ const ROWS_A_READ: i64 = 1000;
 /// Words are read as bytes: what somebody changed need not be text any more.
 const ROW: &str = "SELECT seq, version, at, CAST(event AS BLOB), CAST(actor AS BLOB), CAST(issuer AS BLOB), file, \
      CAST(detail AS BLOB), hash FROM audit ";
+
+const ADD: &str = "INSERT INTO audit (seq, version, at, event, actor, issuer, file, detail, hash) \
+     VALUES (?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?, CAST(? AS TEXT), ?) RETURNING seq; ";
+
+const MARK: &str = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value \
+     RETURNING key";
 
 fn row(found: &SqliteRow) -> Result<AuditRow, sqlx::Error> {
     Ok(AuditRow {
@@ -49,45 +55,56 @@ async fn head(on: &mut SqliteConnection) -> Result<Option<Anchor>, LedgerError> 
 
 /// Adds a row. Whatever fails here is the trail's failure, and what the row tells of does not happen.
 pub(super) async fn append(write: &mut Write<'_>, entry: &AuditEntry) -> Result<(), LedgerError> {
-    add(write, entry).await.map_err(|error| match error {
+    append_all(write, &[entry]).await
+}
+
+/// The same, for several rows.
+pub(super) async fn append_all(write: &mut Write<'_>, entries: &[&AuditEntry]) -> Result<(), LedgerError> {
+    // Not the trail's, if it fails.
+    write.run_due().await?;
+    add(write, entries).await.map_err(|error| match error {
         LedgerError::Database(source) => LedgerError::Trail(source),
         other => other,
     })
 }
 
-async fn add(write: &mut Write<'_>, entry: &AuditEntry) -> Result<(), LedgerError> {
+async fn add(write: &mut Write<'_>, entries: &[&AuditEntry]) -> Result<(), LedgerError> {
     let known = write.head().and_then(|head| *head);
-    let before = match known {
+    let mut newest = match known {
         Some(before) => Some(before),
-        None => head(write.on()?).await?,
+        None => head(write.on().await?).await?,
     };
-    let row = AuditRow::next(before.as_ref(), entry);
-    let anchor = row.anchor();
-    // The row and the mark of the newest one, as one call.
-    let added = sqlx::query(
-        "INSERT INTO audit (seq, version, at, event, actor, issuer, file, detail, hash) \
-         VALUES (?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?, CAST(? AS TEXT), ?); \
-         INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    )
-    .bind(row.seq)
-    .bind(TRAIL_VERSION)
-    .bind(row.at)
-    .bind(&row.event)
-    .bind(&row.actor)
-    .bind(row.issuer.as_deref())
-    .bind(row.file)
-    .bind(&row.detail)
-    .bind(&row.hash)
-    .bind(HEAD)
-    .bind(anchor.map(|anchor| anchor.to_string()))
-    .execute(write.on()?)
-    .await?;
+    // The rows and the mark of the newest one, as one call.
+    let mut sql = String::new();
+    let mut added = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let row = AuditRow::next(newest.as_ref(), entry);
+        newest = row.anchor();
+        sql.push_str(ADD);
+        added.push(row);
+    }
+    sql.push_str(MARK);
+    let rows = write.rows(&sql, |values| {
+        for row in &added {
+            values.add(row.seq)?;
+            values.add(TRAIL_VERSION)?;
+            values.add(row.at)?;
+            values.add(&row.event)?;
+            values.add(&row.actor)?;
+            values.add(row.issuer.as_deref())?;
+            values.add(row.file)?;
+            values.add(&row.detail)?;
+            values.add(&row.hash)?;
+        }
+        values.add(HEAD)?;
+        values.add(newest.map(|anchor| anchor.to_string()))
+    });
     // A trigger can make a statement do nothing without an error.
-    if added.rows_affected() != 2 {
+    if rows.await?.len() != entries.len() + 1 {
         return Err(LedgerError::Trail(sqlx::Error::RowNotFound));
     }
     if let Some(head) = write.head() {
-        *head = anchor;
+        *head = newest;
     }
     Ok(())
 }
@@ -103,14 +120,24 @@ pub(super) async fn about(
         "SELECT issuer.id, file.name, file.sha256, file.feed FROM file JOIN issuer ON issuer.no = file.issuer WHERE file.no = ?",
     )
     .bind(no.0)
-    .fetch_one(write.on()?)
+    .fetch_one(write.on().await?)
     .await?;
-    let entry = AuditEntry::new(at, event, Actor::Daemon).of_issuer(found.try_get(0)?).of_file(no);
-    let known = [("name", found.try_get(1)?), ("sha256", found.try_get(2)?), ("feed", found.try_get(3)?)];
-    Ok(known.into_iter().fold(entry, |entry, (key, value): (_, Option<String>)| match value {
+    let known = [found.try_get(1)?, found.try_get(2)?, found.try_get(3)?];
+    Ok(known_by(at, event, found.try_get(0)?, no, known))
+}
+
+/// The same, about one whose row was read just now.
+pub(super) fn of_file(record: &FileRecord, event: AuditEvent, at: Timestamp) -> AuditEntry {
+    let known = [Some(record.name.clone()), record.sha256.clone(), record.feed.clone()];
+    known_by(at, event, &record.issuer, record.no, known)
+}
+
+fn known_by(at: Timestamp, event: AuditEvent, issuer: &str, no: FileNo, known: [Option<String>; 3]) -> AuditEntry {
+    let entry = AuditEntry::new(at, event, Actor::Daemon).of_issuer(issuer).of_file(no);
+    ["name", "sha256", "feed"].into_iter().zip(known).fold(entry, |entry, (key, value)| match value {
         Some(value) => entry.with(key, value),
         None => entry,
-    }))
+    })
 }
 
 /// Tells of a file that is turned away.

@@ -84,7 +84,7 @@ async fn write_difference(write: &mut Write<'_>, issuer: i64, difference: &Diffe
         values.add(&*contract.product)?;
         values.add(contract.status.as_str())
     });
-    execute_all(write.on()?, made).await?;
+    execute_all(write.on().await?, made).await?;
     for part in difference.updated.chunks(ROWS_A_STATEMENT) {
         let sql = format!(
             "WITH said (no, expiry, card_product_id, status) AS (VALUES {}) \
@@ -100,7 +100,7 @@ async fn write_difference(write: &mut Write<'_>, issuer: i64, difference: &Diffe
                 .bind(&*contract.product)
                 .bind(contract.status.as_str());
         }
-        if update.execute(write.on()?).await?.rows_affected() != part.len() as u64 {
+        if update.execute(write.on().await?).await?.rows_affected() != part.len() as u64 {
             return Err(broken("a contract"));
         }
     }

@@ -125,7 +125,7 @@ async fn write_difference(write: &mut Write<'_>, issuer: i64, difference: &Diffe
         for pan_id in part {
             delete = delete.bind(*pan_id);
         }
-        if delete.execute(write.on()?).await?.rows_affected() != part.len() as u64 {
+        if delete.execute(write.on().await?).await?.rows_affected() != part.len() as u64 {
             return Err(broken("a card"));
         }
     }
@@ -135,7 +135,7 @@ async fn write_difference(write: &mut Write<'_>, issuer: i64, difference: &Diffe
         for key in part {
             insert = insert.bind(issuer).bind(key.to_vec());
         }
-        insert.execute(write.on()?).await?;
+        insert.execute(write.on().await?).await?;
     }
     vault::write_changes(write, issuer, &difference.pans).await?;
     let row = format!("?,{issuer},?");
@@ -145,7 +145,7 @@ async fn write_difference(write: &mut Write<'_>, issuer: i64, difference: &Diffe
         values.add(*no)?;
         values.add(&**id)
     });
-    execute_all(write.on()?, consumers).await?;
+    execute_all(write.on().await?, consumers).await?;
     let row = format!("?,{issuer},?,?,?,?,?,?");
     let sql = |rows| {
         format!(
@@ -164,6 +164,6 @@ async fn write_difference(write: &mut Write<'_>, issuer: i64, difference: &Diffe
         values.add(added.new.expiry.number())?;
         values.add(card.registration.as_str())
     });
-    execute_all(write.on()?, cards).await?;
+    execute_all(write.on().await?, cards).await?;
     Ok(())
 }

@@ -18,12 +18,12 @@ use crate::services::click_to_pay::{
 use crate::services::{Ask as _, Expiry, PanChanges, Place, PreparedChunk, asks, settle_all};
 use crate::vault::{SEALED_BYTES, SealedPan};
 
-use super::Write;
 use super::fingerprints::Reader;
 use super::reports::Moved;
 pub(super) use super::services::rows_are_complete as complete;
 use super::statements::{ROWS_A_STATEMENT, marks, values};
 use super::vault::{self, broken, sorted};
+use super::{SqliteLedger, Write};
 
 pub(super) async fn apply(
     write: &mut Write<'_>,
@@ -47,8 +47,8 @@ type Stored = (Contract, SealedPan);
 /// Fetches the contracts that are asked for, and seals the card objects of those that may be enrolled. What an earlier try has
 /// fetched stays.
 pub(super) async fn prepare(
-    reader: &mut SqliteConnection,
-    issuer: i64,
+    ledger: &SqliteLedger,
+    issuer: &str,
     chunks: &mut [PreparedChunk],
 ) -> Result<(), LedgerError> {
     let mut ids: Vec<Box<str>> = Vec::new();
@@ -60,7 +60,11 @@ pub(super) async fn prepare(
     if ids.is_empty() {
         return Ok(());
     }
-    let stored = contracts(reader, issuer, ids).await?;
+    let mut reader = ledger.readers.acquire().await?;
+    // One of whom nothing is held is nobody's number.
+    let issuer = ledger.issuer_if_known(&mut reader, issuer).await?.unwrap_or(-1);
+    let stored = contracts(&mut reader, issuer, ids).await?;
+    drop(reader);
     let mut jobs: Vec<Job> = Vec::new();
     for (chunk, prepared) in chunks.iter_mut().enumerate() {
         for (at, effect) in Ask::of_mut(&mut prepared.effects).into_iter().flatten().enumerate() {
@@ -222,7 +226,7 @@ async fn write_difference(write: &mut Write<'_>, issuer: i64, difference: &Diffe
                 .bind(new.consumer.id.to_vec())
                 .bind(new.consumer.added_at);
         }
-        insert.execute(write.on()?).await?;
+        insert.execute(write.on().await?).await?;
     }
     for part in difference.enrolments.chunks(ROWS_A_STATEMENT) {
         let sql = format!(
@@ -233,7 +237,7 @@ async fn write_difference(write: &mut Write<'_>, issuer: i64, difference: &Diffe
         for (consumer, pan_id, card) in part {
             insert = insert.bind(*consumer).bind(*pan_id).bind(card.id.to_vec()).bind(card.created_at);
         }
-        insert.execute(write.on()?).await?;
+        insert.execute(write.on().await?).await?;
     }
     let mut referred: BTreeMap<i64, i64> = BTreeMap::new();
     for (_, pan_id, _) in &difference.enrolments {

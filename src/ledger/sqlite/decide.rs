@@ -7,7 +7,7 @@ use crate::model::{BatchKey, FileNo};
 
 use super::actions::RELEASED;
 use super::files::{one_step, stored};
-use super::{SqliteLedger, Write, audit};
+use super::{SqliteLedger, Write, audit, rows};
 
 impl SqliteLedger {
     pub(super) async fn decide_file(&self, candidate: &Candidate) -> Result<Decided, LedgerError> {
@@ -29,7 +29,7 @@ impl SqliteLedger {
 
     async fn weigh(&self, write: &mut Write<'_>, candidate: &Candidate) -> Result<Decided, LedgerError> {
         let issuer = self.issuer(write, &candidate.issuer).await?;
-        if let Some(why) = turned_away(write.on()?, Some(issuer), candidate).await? {
+        if let Some(why) = turned_away(write.on().await?, Some(issuer), candidate).await? {
             return Ok(why);
         }
         let mut next_sequence = None;
@@ -41,34 +41,39 @@ impl SqliteLedger {
             )
             .bind(&candidate.feed)
             .bind(stored(given))
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
             next_sequence = Some(given + 1);
         }
         if let Some(key) = &candidate.key {
-            remember(write, issuer, key, candidate).await?;
+            remember(write, issuer, key, candidate)?;
         }
-        let step = sqlx::query(
-            "UPDATE file SET state = 'ACCEPTED', aborts = 0, kills = 0, decision = 'ACCEPTED', envelope = ?, key_id = ?, header = ?, records = ?, \
-             content_digest = ?, next_sequence = ?, settings = ?, accepted_at = ? WHERE no = ? AND state IN ('CLAIMED', 'WAITING')",
-        )
-        .bind(candidate.envelope.as_str())
-        .bind(candidate.key_id.as_deref())
-        .bind(candidate.header.as_ref().and_then(|header| serde_json::to_string(header).ok()))
-        .bind(stored(candidate.records))
-        .bind(&candidate.content_digest[..])
-        .bind(next_sequence.map(stored))
-        .bind(&candidate.settings)
-        .bind(candidate.at.0)
-        .bind(candidate.no.0)
-        .execute(write.on()?)
-        .await?;
-        one_step(step.rows_affected(), candidate.no, "ACCEPTED")?;
-        if let Some(entry) = &candidate.told {
-            audit::append(write, entry).await?;
-        }
-        let entry = audit::about(write, candidate.no, AuditEvent::FileAccepted, candidate.at).await?;
-        audit::append(write, &entry.with("records", candidate.records)).await?;
+        let header = candidate.header.as_ref().and_then(|header| serde_json::to_string(header).ok());
+        let accepted = write
+            .rows(
+                "UPDATE file SET state = 'ACCEPTED', aborts = 0, kills = 0, decision = 'ACCEPTED', envelope = ?, key_id = ?, header = ?, \
+                 records = ?, content_digest = ?, next_sequence = ?, settings = ?, accepted_at = ? \
+                 WHERE no = ? AND state IN ('CLAIMED', 'WAITING') RETURNING *, ? AS issuer_id, NULL AS duplicate_of_name",
+                |values| {
+                    values.add(candidate.envelope.as_str())?;
+                    values.add(candidate.key_id.as_deref())?;
+                    values.add(header)?;
+                    values.add(stored(candidate.records))?;
+                    values.add(&candidate.content_digest[..])?;
+                    values.add(next_sequence.map(stored))?;
+                    values.add(&candidate.settings)?;
+                    values.add(candidate.at.0)?;
+                    values.add(candidate.no.0)?;
+                    values.add(&candidate.issuer)
+                },
+            )
+            .await?;
+        one_step(accepted.len() as u64, candidate.no, "ACCEPTED")?;
+        let record = accepted.first().map(rows::file).transpose()?;
+        let told = record.map(|record| audit::of_file(&record, AuditEvent::FileAccepted, candidate.at));
+        let told = told.map(|entry| entry.with("records", candidate.records));
+        let told: Vec<_> = candidate.told.iter().chain(&told).collect();
+        audit::append_all(write, &told).await?;
         Ok(Decided::Accepted)
     }
 }
@@ -147,29 +152,30 @@ async fn seen_before(
     Ok(same_content.map(|row| row.try_get(0)).transpose()?.map(Decided::DuplicateContent))
 }
 
-async fn remember(
-    write: &mut Write<'_>,
-    issuer: i64,
-    key: &BatchKey,
-    candidate: &Candidate,
-) -> Result<(), LedgerError> {
-    sqlx::query("INSERT INTO batch (issuer, service, batch_id, sequence, digest, file) VALUES (?, ?, ?, ?, ?, ?)")
-        .bind(issuer)
-        .bind(key.service.as_str())
-        .bind(&key.batch_id)
-        .bind(batch_sequence(key))
-        .bind(&candidate.content_digest[..])
-        .bind(candidate.no.0)
-        .execute(write.on()?)
-        .await?;
-    if candidate.records > 0 {
-        sqlx::query("INSERT INTO content (issuer, service, digest, file) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
-            .bind(issuer)
-            .bind(key.service.as_str())
-            .bind(&candidate.content_digest[..])
-            .bind(candidate.no.0)
-            .execute(write.on()?)
-            .await?;
+fn remember(write: &mut Write<'_>, issuer: i64, key: &BatchKey, candidate: &Candidate) -> Result<(), LedgerError> {
+    write.later(
+        "INSERT INTO batch (issuer, service, batch_id, sequence, digest, file) VALUES (?, ?, ?, ?, ?, ?)",
+        |values| {
+            values.add(issuer)?;
+            values.add(key.service.as_str())?;
+            values.add(&key.batch_id)?;
+            values.add(batch_sequence(key))?;
+            values.add(&candidate.content_digest[..])?;
+            values.add(candidate.no.0)
+        },
+    )?;
+    if candidate.records == 0 {
+        return Ok(());
     }
-    Ok(())
+    // What was released stays its first file's.
+    write.later(
+        "INSERT INTO content (issuer, service, digest, file) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (issuer, service, digest) DO UPDATE SET file = file",
+        |values| {
+            values.add(issuer)?;
+            values.add(key.service.as_str())?;
+            values.add(&candidate.content_digest[..])?;
+            values.add(candidate.no.0)
+        },
+    )
 }

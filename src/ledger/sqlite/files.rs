@@ -1,12 +1,13 @@
 //! Claims, refusals, steps and reads of files.
 
+use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::ledger::{AuditEntry, AuditEvent, Claim, LedgerError, Refused, Standing};
+use crate::ledger::{AuditEvent, Claim, LedgerError, Refused, Standing};
 use crate::model::{Decision, FileNo, FileRecord, Outbound, State, Timestamp};
 
 use super::rows::{self, FILE};
-use super::{SqliteLedger, Write, audit, partner};
+use super::{SqliteLedger, audit, partner};
 
 /// Numbers of the size of files and counts fit an SQLite integer; the largest one stands for what does not.
 pub(super) fn stored(value: u64) -> i64 {
@@ -26,19 +27,20 @@ impl SqliteLedger {
         let issuer = self.issuer(&mut write, &claim.issuer).await?;
         let mut stem = claim.stem.clone();
         let mut next = 2_u32;
-        while sqlx::query("SELECT 1 FROM file WHERE issuer = ? AND stem = ?")
-            .bind(issuer)
-            .bind(&stem)
-            .fetch_optional(write.on()?)
+        while !write
+            .rows("SELECT 1 FROM file WHERE issuer = ? AND stem = ?", |values| {
+                values.add(issuer)?;
+                values.add(&stem)
+            })
             .await?
-            .is_some()
+            .is_empty()
         {
             stem = format!("{}.{next}", claim.stem);
             next += 1;
         }
         let row = sqlx::query(
             "INSERT INTO file (issuer, name, stem, state, identity, feed, service, environment, source, bytes, received_at) \
-             VALUES (?, ?, ?, 'CLAIMING', ?, ?, ?, ?, ?, ?, ?) RETURNING no",
+             VALUES (?, ?, ?, 'CLAIMING', ?, ?, ?, ?, ?, ?, ?) RETURNING *, ? AS issuer_id, NULL AS duplicate_of_name",
         )
         .bind(issuer)
         .bind(&claim.name)
@@ -50,13 +52,13 @@ impl SqliteLedger {
         .bind(claim.remote.as_ref().map(|remote| remote.source.as_str()))
         .bind(stored(claim.bytes))
         .bind(claim.at.0)
-        .fetch_one(write.on()?)
+        .bind(&claim.issuer)
+        .fetch_one(write.on().await?)
         .await?;
-        let no = FileNo(row.try_get(0)?);
-        let mut entry =
-            audit::about(&mut write, no, AuditEvent::FileClaimed, claim.at).await?.with("bytes", claim.bytes);
+        let record = rows::file(&row)?;
+        let mut entry = audit::of_file(&record, AuditEvent::FileClaimed, claim.at).with("bytes", claim.bytes);
         if let Some(remote) = &claim.remote {
-            partner::take(&mut write, remote, no).await?;
+            partner::take(&mut write, remote, record.no).await?;
             entry = entry.with("source", remote.source.as_str());
         }
         audit::append(&mut write, &entry).await?;
@@ -64,20 +66,19 @@ impl SqliteLedger {
         if let Ok(mut issuers) = self.issuers.lock() {
             issuers.insert(claim.issuer.clone(), issuer);
         }
-        self.file_record(no).await
+        Ok(record)
     }
 
     pub(super) async fn file_claimed(&self, no: FileNo, sha256: Option<&str>, bytes: u64) -> Result<(), LedgerError> {
-        let mut write = self.begin().await?;
-        let step =
-            sqlx::query("UPDATE file SET state = 'CLAIMED', sha256 = ?, bytes = ? WHERE no = ? AND state = 'CLAIMING'")
-                .bind(sha256)
-                .bind(stored(bytes))
-                .bind(no.0)
-                .execute(write.on()?)
-                .await?;
-        one_step(step.rows_affected(), no, "CLAIMED")?;
-        write.commit().await
+        const STEP: &str =
+            "UPDATE file SET state = 'CLAIMED', sha256 = ?, bytes = ? WHERE no = ? AND state = 'CLAIMING'";
+        let write = self.begin().await?;
+        let stepped = write.commit_one(STEP, |values| {
+            values.add(sha256)?;
+            values.add(stored(bytes))?;
+            values.add(no.0)
+        });
+        one_step(u64::from(stepped.await?), no, "CLAIMED")
     }
 
     pub(super) async fn files_open(&self) -> Result<Vec<(FileRecord, String)>, LedgerError> {
@@ -115,7 +116,7 @@ impl SqliteLedger {
         .bind(refused.duplicate_of.map(|first| first.0))
         .bind(next_sequence.map(stored))
         .bind(no.0)
-        .execute(write.on()?)
+        .execute(write.on().await?)
         .await?;
         one_step(step.rows_affected(), no, "REFUSED")?;
         audit::refused(&mut write, no, refused).await?;
@@ -127,13 +128,13 @@ impl SqliteLedger {
         let mut write = self.begin().await?;
         let there = sqlx::query(AssertSqlSafe(format!("SELECT 1 {TAKEN}"))).bind(no.0);
         // Gone already: the answer to an earlier try was lost.
-        if there.fetch_optional(write.on()?).await?.is_none() {
+        if there.fetch_optional(write.on().await?).await?.is_none() {
             return write.undo().await;
         }
         let entry = audit::about(&mut write, no, AuditEvent::FilePutBack, at).await?;
         audit::append(&mut write, &entry).await?;
-        sqlx::query("DELETE FROM remote_file WHERE file = ?").bind(no.0).execute(write.on()?).await?;
-        sqlx::query(AssertSqlSafe(format!("DELETE {TAKEN}"))).bind(no.0).execute(write.on()?).await?;
+        sqlx::query("DELETE FROM remote_file WHERE file = ?").bind(no.0).execute(write.on().await?).await?;
+        sqlx::query(AssertSqlSafe(format!("DELETE {TAKEN}"))).bind(no.0).execute(write.on().await?).await?;
         write.commit().await
     }
 
@@ -144,10 +145,11 @@ impl SqliteLedger {
         )
         .bind(why)
         .bind(no.0)
-        .execute(write.on()?)
+        .execute(write.on().await?)
         .await?;
         if step.rows_affected() == 0 {
-            let row = sqlx::query("SELECT state FROM file WHERE no = ?").bind(no.0).fetch_one(write.on()?).await?;
+            let row =
+                sqlx::query("SELECT state FROM file WHERE no = ?").bind(no.0).fetch_one(write.on().await?).await?;
             one_step(u64::from(row.try_get::<&str, _>(0)? == "HELD"), no, "HELD")?;
             return write.undo().await;
         }
@@ -156,78 +158,68 @@ impl SqliteLedger {
         write.commit().await
     }
 
+    /// One step of a file's state, as a compare-and-set, with the time that the new state remembers. Whoever gets on is cleared
+    /// of ends of the process, and so is one that waits again: it was read to its end.
     pub(super) async fn advance_file(
         &self,
         no: FileNo,
         from: &[State],
         to: State,
         at: Timestamp,
-        told: Option<&AuditEntry>,
+        outbound: Option<&[Outbound]>,
     ) -> Result<(), LedgerError> {
-        let mut write = self.begin().await?;
-        step(&mut write, no, from, to, at).await?;
-        if let Some(entry) = told {
-            audit::append(&mut write, entry).await?;
-        }
-        write.commit().await
-    }
-
-    pub(super) async fn advance_file_with(
-        &self,
-        no: FileNo,
-        from: &[State],
-        to: State,
-        at: Timestamp,
-        outbound: &[Outbound],
-    ) -> Result<(), LedgerError> {
-        let outbound = serde_json::to_string(outbound)
+        let outbound = outbound
+            .map(serde_json::to_string)
+            .transpose()
             .map_err(|_| LedgerError::Inconsistent(format!("what goes out for file {no} cannot be written")))?;
-        let mut write = self.begin().await?;
-        step(&mut write, no, from, to, at).await?;
-        sqlx::query("UPDATE file SET outbound = ?, outbound_purged_at = NULL WHERE no = ?")
-            .bind(outbound)
-            .bind(no.0)
-            .execute(write.on()?)
-            .await?;
-        write.commit().await
+        let sql = format!(
+            "UPDATE file SET state = ?1, aborts = CASE WHEN state = ?1 AND ?1 <> 'WAITING' THEN aborts ELSE 0 END, \
+             kills = CASE WHEN state = ?1 AND ?1 <> 'WAITING' THEN kills ELSE 0 END, \
+             started_at = CASE WHEN ?1 = 'REGISTERING' THEN coalesce(started_at, ?2) ELSE started_at END, \
+             finished_at = CASE WHEN ?1 = 'REGISTERED' THEN coalesce(finished_at, ?2) ELSE finished_at END, \
+             done_at = CASE WHEN ?1 = 'DONE' THEN coalesce(done_at, ?2) ELSE done_at END, \
+             outbound = coalesce(?4, outbound), outbound_purged_at = CASE WHEN ?4 IS NULL THEN outbound_purged_at END \
+             WHERE no = ?3 AND state IN ({})",
+            (0..from.len()).map(|state| format!("?{}", state + 5)).collect::<Vec<_>>().join(",")
+        );
+        let stepped = self.begin().await?.commit_one(&sql, |values| {
+            values.add(to.as_str())?;
+            values.add(at.0)?;
+            values.add(no.0)?;
+            values.add(outbound)?;
+            from.iter().try_for_each(|state| values.add(state.as_str()))
+        });
+        if stepped.await? {
+            return Ok(());
+        }
+        let row = sqlx::query("SELECT state FROM file WHERE no = ?").bind(no.0).fetch_one(&self.readers).await?;
+        let word: &str = row.try_get(0)?;
+        Err(LedgerError::Inconsistent(format!("file {no} is {word} and cannot become {}", to.as_str())))
     }
 
     pub(super) async fn file_standing(&self, no: FileNo) -> Result<Standing, LedgerError> {
         let row = sqlx::query("SELECT * FROM file WHERE no = ?").bind(no.0).fetch_one(&self.readers).await?;
-        let broken = || LedgerError::Inconsistent(format!("file {no} is accepted but its settings are not kept"));
-        let digest: Option<Vec<u8>> = row.try_get("content_digest")?;
-        Ok(Standing {
-            settings: row.try_get::<Option<String>, _>("settings")?.ok_or_else(broken)?,
-            chunks: u64::try_from(row.try_get::<i64, _>("chunks")?).map_err(|_| broken())?,
-            tally: rows::tally(&row)?,
-            content_digest: digest.and_then(|digest| digest.try_into().ok()).ok_or_else(broken)?,
-            identity: row.try_get("identity")?,
-            results_purged_at: row.try_get::<Option<i64>, _>("results_purged_at")?.map(Timestamp),
-        })
+        standing(no, &row)
+    }
+
+    pub(super) async fn record_and_standing(&self, no: FileNo) -> Result<(FileRecord, Standing), LedgerError> {
+        let sql = format!("{FILE} WHERE file.no = ?");
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(no.0).fetch_one(&self.readers).await?;
+        Ok((rows::file(&row)?, standing(no, &row)?))
     }
 }
 
-/// One step of a file's state, as a compare-and-set, with the time that the new state remembers. Whoever gets on is cleared
-/// of ends of the process, and so is one that waits again: it was read to its end.
-async fn step(write: &mut Write<'_>, no: FileNo, from: &[State], to: State, at: Timestamp) -> Result<(), LedgerError> {
-    let sql = format!(
-        "UPDATE file SET state = ?1, aborts = CASE WHEN state = ?1 AND ?1 <> 'WAITING' THEN aborts ELSE 0 END, \
-         kills = CASE WHEN state = ?1 AND ?1 <> 'WAITING' THEN kills ELSE 0 END, \
-         started_at = CASE WHEN ?1 = 'REGISTERING' THEN coalesce(started_at, ?2) ELSE started_at END, \
-         finished_at = CASE WHEN ?1 = 'REGISTERED' THEN coalesce(finished_at, ?2) ELSE finished_at END, \
-         done_at = CASE WHEN ?1 = 'DONE' THEN coalesce(done_at, ?2) ELSE done_at END WHERE no = ?3 AND state IN ({})",
-        (0..from.len()).map(|state| format!("?{}", state + 4)).collect::<Vec<_>>().join(",")
-    );
-    let mut update = sqlx::query(AssertSqlSafe(sql)).bind(to.as_str()).bind(at.0).bind(no.0);
-    for state in from {
-        update = update.bind(state.as_str());
-    }
-    if update.execute(write.on()?).await?.rows_affected() == 1 {
-        return Ok(());
-    }
-    let row = sqlx::query("SELECT state FROM file WHERE no = ?").bind(no.0).fetch_one(write.on()?).await?;
-    let word: &str = row.try_get(0)?;
-    Err(LedgerError::Inconsistent(format!("file {no} is {word} and cannot become {}", to.as_str())))
+fn standing(no: FileNo, row: &SqliteRow) -> Result<Standing, LedgerError> {
+    let broken = || LedgerError::Inconsistent(format!("file {no} is accepted but its settings are not kept"));
+    let digest: Option<Vec<u8>> = row.try_get("content_digest")?;
+    Ok(Standing {
+        settings: row.try_get::<Option<String>, _>("settings")?.ok_or_else(broken)?,
+        chunks: u64::try_from(row.try_get::<i64, _>("chunks")?).map_err(|_| broken())?,
+        tally: rows::tally(row)?,
+        content_digest: digest.and_then(|digest| digest.try_into().ok()).ok_or_else(broken)?,
+        identity: row.try_get("identity")?,
+        results_purged_at: row.try_get::<Option<i64>, _>("results_purged_at")?.map(Timestamp),
+    })
 }
 
 pub(super) fn one_step(changed: u64, no: FileNo, to: &str) -> Result<(), LedgerError> {

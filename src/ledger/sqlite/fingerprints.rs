@@ -196,18 +196,17 @@ pub(super) async fn age(write: &mut Write<'_>, issuer: i64) -> Result<(), Ledger
     if write.change().is_none_or(|change| change.came == 0) {
         return Ok(());
     }
-    let (on, young) = write.with_young().await?;
-    if let Some((first, last)) = young.change.range.take() {
-        sqlx::query("INSERT INTO fingerprint_range (generation, issuer, first, last) VALUES (?, ?, ?, ?)")
-            .bind(young.generation)
-            .bind(issuer)
-            .bind(first)
-            .bind(last)
-            .execute(&mut *on)
-            .await?;
+    let (_, young) = write.with_young().await?;
+    let (generation, range) = (young.generation, young.change.range.take());
+    let stretch = young.stretch(STRETCH_TIMES * young.change.came, young.max / STRETCHES);
+    if let Some((first, last)) = range {
+        write
+            .later("INSERT INTO fingerprint_range (generation, issuer, first, last) VALUES (?, ?, ?, ?)", |values| {
+                [generation, issuer, first, last].into_iter().try_for_each(|number| values.add(number))
+            })?;
     }
-    let more = STRETCH_TIMES * young.change.came;
-    let Some((cards, last)) = young.stretch(more, young.max / STRETCHES) else { return Ok(()) };
+    let Some((cards, last)) = stretch else { return Ok(()) };
+    let (on, young) = write.with_young().await?;
     old::put(on, &mut young.filter, &cards).await?;
     sqlx::query("UPDATE fingerprint_ageing SET fingerprint = ?").bind(last.to_vec()).execute(&mut *on).await?;
     if young.none_ages() {

@@ -81,9 +81,12 @@ impl SqliteLedger {
         if let Some(no) = self.known_issuer(id) {
             return Ok(no);
         }
-        sqlx::query("INSERT INTO issuer (id) VALUES (?) ON CONFLICT DO NOTHING").bind(id).execute(write.on()?).await?;
+        sqlx::query("INSERT INTO issuer (id) VALUES (?) ON CONFLICT DO NOTHING")
+            .bind(id)
+            .execute(write.on().await?)
+            .await?;
         // Not remembered yet: this transaction may still be undone.
-        Ok(sqlx::query("SELECT no FROM issuer WHERE id = ?").bind(id).fetch_one(write.on()?).await?.try_get(0)?)
+        Ok(sqlx::query("SELECT no FROM issuer WHERE id = ?").bind(id).fetch_one(write.on().await?).await?.try_get(0)?)
     }
 
     /// The same for who must not write: `None` for an issuer that was never seen.
@@ -114,9 +117,9 @@ impl Ledger for SqliteLedger {
         sqlx::query("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING")
             .bind(key)
             .bind(value)
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
-        let pinned = sqlx::query("SELECT value FROM meta WHERE key = ?").bind(key).fetch_one(write.on()?).await?;
+        let pinned = sqlx::query("SELECT value FROM meta WHERE key = ?").bind(key).fetch_one(write.on().await?).await?;
         let pinned = pinned.try_get(0)?;
         write.commit().await?;
         Ok(pinned)
@@ -158,7 +161,7 @@ impl Ledger for SqliteLedger {
             .bind(key.epoch)
             .bind(&key.wrapped[..])
             .bind(&key.check[..])
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
         }
         write.commit().await
@@ -173,7 +176,7 @@ impl Ledger for SqliteLedger {
                 ReferenceKind::CardProducts => "card_products",
             })
             .bind(content)
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
         write.commit().await
     }
@@ -225,10 +228,10 @@ impl Ledger for SqliteLedger {
         issuer: &str,
         chunks: &mut [PreparedChunk],
     ) -> Result<Option<Register>, LedgerError> {
+        services::prepare(self, issuer, chunks).await?;
         let mut reader = self.readers.acquire().await?;
         // One of whom nothing is held is nobody's number.
         let issuer = self.issuer_if_known(&mut reader, issuer).await?.unwrap_or(-1);
-        services::prepare(&mut reader, issuer, chunks).await?;
         // What the writer holds is true now; what a reader has read once may have changed since.
         if self.lock.is_some() {
             drop(reader);
@@ -251,24 +254,13 @@ impl Ledger for SqliteLedger {
         from: &[State],
         to: State,
         at: Timestamp,
-        told: Option<&AuditEntry>,
+        outbound: Option<&[Outbound]>,
     ) -> Result<(), LedgerError> {
-        self.advance_file(no, from, to, at, told).await
+        self.advance_file(no, from, to, at, outbound).await
     }
 
     async fn hold(&self, no: FileNo, why: &str, at: Timestamp) -> Result<(), LedgerError> {
         self.hold_file(no, why, at).await
-    }
-
-    async fn advance_with_outbound(
-        &self,
-        no: FileNo,
-        from: &[State],
-        to: State,
-        at: Timestamp,
-        outbound: &[Outbound],
-    ) -> Result<(), LedgerError> {
-        self.advance_file_with(no, from, to, at, outbound).await
     }
 
     async fn count_ends(&self, files: &[FileNo], own_fault: bool) -> Result<(), LedgerError> {
@@ -294,6 +286,10 @@ impl Ledger for SqliteLedger {
 
     async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError> {
         self.file_standing(no).await
+    }
+
+    async fn file_and_standing(&self, no: FileNo) -> Result<(FileRecord, Standing), LedgerError> {
+        self.record_and_standing(no).await
     }
 
     async fn commit(&self, group: Group<'_>) -> Result<(), LedgerError> {
@@ -381,7 +377,7 @@ impl Ledger for SqliteLedger {
         sqlx::query("UPDATE file SET outbound_purged_at = ? WHERE no = ? AND state = 'DONE'")
             .bind(at.0)
             .bind(no.0)
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
         write.commit().await
     }

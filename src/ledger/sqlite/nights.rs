@@ -19,7 +19,7 @@ impl NightBook for SqliteLedger {
         sqlx::query("INSERT INTO expected_feed (feed, since, checked) VALUES (?1, ?2, ?2) ON CONFLICT DO NOTHING")
             .bind(feed)
             .bind(now.0)
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
         write.commit().await?;
         Ok(Watched { since: now, checked: now })
@@ -35,7 +35,7 @@ impl NightBook for SqliteLedger {
         sqlx::query("UPDATE expected_feed SET checked = ? WHERE feed = ?")
             .bind(checked.0)
             .bind(feed)
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
         write.commit().await
     }
@@ -46,7 +46,7 @@ impl NightBook for SqliteLedger {
             let feed: &str = row.try_get(0)?;
             if !feeds.contains(&feed) {
                 let mut write = self.begin().await?;
-                sqlx::query("DELETE FROM expected_feed WHERE feed = ?").bind(feed).execute(write.on()?).await?;
+                sqlx::query("DELETE FROM expected_feed WHERE feed = ?").bind(feed).execute(write.on().await?).await?;
                 write.commit().await?;
             }
         }

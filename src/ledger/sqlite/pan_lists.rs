@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection, SqlitePool};
 
 use crate::ledger::LedgerError;
 use crate::model::{FileNo, RecordRow};
@@ -31,7 +31,7 @@ pub(super) async fn apply(
     let changes = loop {
         let (changes, difference) = fold(no, &register, asks.iter().copied());
         // An id that another list has already is passed over, and all is decided anew.
-        let taken = taken(write.on()?, issuer, &difference).await?;
+        let taken = taken(write.on().await?, issuer, &difference).await?;
         if taken.is_empty() {
             write_difference(write, no, issuer, &difference).await?;
             break changes;
@@ -182,7 +182,7 @@ async fn write_difference(
                 .bind(no.0)
                 .bind(number(new.request));
         }
-        insert.execute(write.on()?).await?;
+        insert.execute(write.on().await?).await?;
     }
     for part in difference.removed.chunks(ROWS_A_STATEMENT) {
         let sql = format!("DELETE FROM pan_list_member WHERE (pan_id, list) IN (VALUES {})", values(part.len(), 2));
@@ -190,7 +190,7 @@ async fn write_difference(
         for (pan_id, list) in part {
             delete = delete.bind(*pan_id).bind(*list);
         }
-        if delete.execute(write.on()?).await?.rows_affected() != part.len() as u64 {
+        if delete.execute(write.on().await?).await?.rows_affected() != part.len() as u64 {
             return Err(broken("a list's member"));
         }
     }
@@ -202,16 +202,12 @@ async fn write_difference(
         values.add(*pan_id)?;
         values.add(*list)
     });
-    execute_all(write.on()?, members).await?;
+    execute_all(write.on().await?, members).await?;
     Ok(())
 }
 
 /// Joins to rows what the register says of their lists.
-pub(super) async fn complete(
-    reader: &mut SqliteConnection,
-    no: FileNo,
-    rows: &mut [RecordRow],
-) -> Result<(), LedgerError> {
+pub(super) async fn complete(readers: &SqlitePool, no: FileNo, rows: &mut [RecordRow]) -> Result<(), LedgerError> {
     let owns: Vec<Own> = rows.iter().map(Own::of).collect();
     let requests = sorted(owns.iter().filter_map(|own| match own.list {
         ListRef::Request(request) => Some(request),
@@ -221,6 +217,7 @@ pub(super) async fn complete(
         ListRef::Known(id) => Some(id),
         ListRef::Request(_) | ListRef::None => None,
     }));
+    let mut reader = readers.acquire().await?;
     let mut shown: HashMap<ListRef, (u64, Box<str>, Range)> = HashMap::new();
     let mut show = |of: fn(u64) -> ListRef, key: u64, row: &SqliteRow| -> Result<(), LedgerError> {
         let list = list(row)?;
@@ -228,7 +225,7 @@ pub(super) async fn complete(
         Ok(())
     };
     for part in requests.chunks(ROWS_A_STATEMENT) {
-        for row in lists_of_requests(reader, no, part).await? {
+        for row in lists_of_requests(&mut reader, no, part).await? {
             show(ListRef::Request, request(&row)?, &row)?;
         }
     }

@@ -23,7 +23,7 @@ pub(super) async fn arrival_of(write: &mut Write<'_>, remote: &Remote) -> Result
     .bind(&remote.path)
     .bind(stored(remote.size))
     .bind(stored(remote.mtime))
-    .fetch_optional(write.on()?)
+    .fetch_optional(write.on().await?)
     .await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?.map(FileNo))
 }
@@ -36,7 +36,7 @@ pub(super) async fn take(write: &mut Write<'_>, remote: &Remote, no: FileNo) -> 
         .bind(stored(remote.size))
         .bind(stored(remote.mtime))
         .bind(no.0)
-        .execute(write.on()?)
+        .execute(write.on().await?)
         .await?;
     Ok(())
 }
@@ -72,7 +72,7 @@ impl SqliteLedger {
         sqlx::query("UPDATE remote_file SET gone_at = ? WHERE id = ? AND gone_at IS NULL")
             .bind(at.0)
             .bind(id)
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
         write.commit().await
     }
@@ -85,7 +85,7 @@ impl SqliteLedger {
             )
             .bind(&order.source)
             .bind(&order.name)
-            .fetch_optional(write.on()?)
+            .fetch_optional(write.on().await?)
             .await?;
             if let Some(last) = last {
                 let is_there = last.try_get::<Option<i64>, _>(1)?.is_some();
@@ -97,7 +97,7 @@ impl SqliteLedger {
             sqlx::query("DELETE FROM delivery WHERE source = ? AND name = ? AND delivered_at IS NULL")
                 .bind(&order.source)
                 .bind(&order.name)
-                .execute(write.on()?)
+                .execute(write.on().await?)
                 .await?;
             let issuer = self.issuer(&mut write, &order.issuer).await?;
             sqlx::query(
@@ -109,7 +109,7 @@ impl SqliteLedger {
             .bind(&order.name)
             .bind(&order.sha256)
             .bind(at.0)
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
         }
         write.commit().await
@@ -137,7 +137,7 @@ impl SqliteLedger {
             .bind(ended.ok().map(|at| at.0))
             .bind(ended.err())
             .bind(id)
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
         write.commit().await
     }
@@ -155,7 +155,7 @@ impl SqliteLedger {
         .bind(standing.why.as_deref())
         .bind(standing.since.0)
         .bind(standing.last_contact.map(|at| at.0))
-        .execute(write.on()?)
+        .execute(write.on().await?)
         .await?;
         write.commit().await
     }

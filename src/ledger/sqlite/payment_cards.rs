@@ -96,7 +96,7 @@ async fn insert_cards(write: &mut Write<'_>, no: FileNo, cards: &[(i64, CardId)]
         values.add(*pan_id)?;
         values.add(&card_id[..])
     });
-    execute_all(write.on()?, statements).await?;
+    execute_all(write.on().await?, statements).await?;
     Ok(())
 }
 
@@ -188,7 +188,7 @@ async fn write_difference(
         for row in part {
             delete = delete.bind(*row);
         }
-        delete.execute(write.on()?).await?;
+        delete.execute(write.on().await?).await?;
     }
     let released = difference.released.iter().map(|pan_id| (*pan_id, -1));
     let attached = difference.attached.iter().map(|pan_id| (*pan_id, 1));

@@ -57,8 +57,8 @@ const fn register(service: ServiceName) -> &'static str {
     }
 }
 
-/// Writes what a group did to its register, in the group's own transaction.
-pub(super) async fn move_by(
+/// Writes what a group did to its register, in the group's own transaction, with its next call.
+pub(super) fn move_by(
     write: &mut Write<'_>,
     no: FileNo,
     issuer: i64,
@@ -69,19 +69,17 @@ pub(super) async fn move_by(
         return Ok(());
     }
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    sqlx::query(
-        "INSERT INTO movement (issuer, service, at, file, added, removed) \
-         SELECT ?1, service, ?2, no, ?3, ?4 FROM file WHERE no = ?5 \
+    write.later(
+        "INSERT INTO movement (issuer, service, at, file, added, removed) SELECT ?, service, ?, no, ?, ? FROM file WHERE no = ? \
          ON CONFLICT (issuer, service, at, file) DO UPDATE SET added = added + excluded.added, removed = removed + excluded.removed",
+        |values| {
+            values.add(issuer)?;
+            values.add(at.0.div_euclid(MINUTE_MS))?;
+            values.add(number(moved.added))?;
+            values.add(number(moved.removed))?;
+            values.add(no.0)
+        },
     )
-    .bind(issuer)
-    .bind(at.0.div_euclid(MINUTE_MS))
-    .bind(number(moved.added))
-    .bind(number(moved.removed))
-    .bind(no.0)
-    .execute(write.on()?)
-    .await?;
-    Ok(())
 }
 
 #[async_trait]
@@ -102,7 +100,7 @@ impl ReportBook for SqliteLedger {
         .bind(by.0)
         .bind(until.0)
         .bind(missed.files)
-        .execute(write.on()?)
+        .execute(write.on().await?)
         .await?;
         write.commit().await
     }
@@ -177,7 +175,7 @@ impl ReportBook for SqliteLedger {
         .bind(version.number)
         .bind(&version.sha256)
         .bind(at.0)
-        .execute(write.on()?)
+        .execute(write.on().await?)
         .await?;
         write.commit().await
     }
@@ -189,7 +187,7 @@ impl ReportBook for SqliteLedger {
             .bind(issuer)
             .bind(name)
             .bind(number)
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
         write.commit().await
     }

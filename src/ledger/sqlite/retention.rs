@@ -17,13 +17,14 @@ const CLOCK: &str = "retention_clock";
 impl SqliteLedger {
     pub(super) async fn believed_time(&self, now: Timestamp, step: Duration) -> Result<Timestamp, LedgerError> {
         let mut write = self.begin().await?;
-        let last = sqlx::query("SELECT value FROM meta WHERE key = ?").bind(CLOCK).fetch_optional(write.on()?).await?;
+        let last =
+            sqlx::query("SELECT value FROM meta WHERE key = ?").bind(CLOCK).fetch_optional(write.on().await?).await?;
         let broken = || LedgerError::Inconsistent("the time of the last retention has an unknown form".into());
         let last = match last {
             Some(row) => Timestamp(row.try_get::<String, _>(0)?.parse().map_err(|_| broken())?),
             None => {
                 let newest = sqlx::query("SELECT received_at FROM file ORDER BY no DESC LIMIT 1");
-                let Some(row) = newest.fetch_optional(write.on()?).await? else {
+                let Some(row) = newest.fetch_optional(write.on().await?).await? else {
                     // Nothing is kept yet, and so there is nothing to learn the time from either.
                     write.undo().await?;
                     return Ok(now);
@@ -36,7 +37,7 @@ impl SqliteLedger {
         sqlx::query("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2")
             .bind(CLOCK)
             .bind(believed.max(last).0.to_string())
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
         write.commit().await?;
         Ok(believed)
@@ -96,7 +97,7 @@ impl SqliteLedger {
         sqlx::query("DELETE FROM chunk WHERE id >= ? AND id < ?")
             .bind(first | left)
             .bind(first + chunks)
-            .execute(write.on()?)
+            .execute(write.on().await?)
             .await?;
         let step = sqlx::query(
             "UPDATE file SET chunks = ?, results_purged_at = coalesce(results_purged_at, ?) \
@@ -106,7 +107,7 @@ impl SqliteLedger {
         .bind(at.0)
         .bind(no.0)
         .bind(chunks)
-        .execute(write.on()?)
+        .execute(write.on().await?)
         .await?;
         one_step(step.rows_affected(), no, "purged")?;
         if whole_before {

@@ -1,14 +1,14 @@
 //! Which service's SQL a group of chunks is for.
 
-use sqlx::SqliteConnection;
+use sqlx::SqlitePool;
 
 use crate::ledger::LedgerError;
 use crate::model::{FileNo, RecordRow, ServiceName, registry};
 use crate::services::{Effects, PreparedChunk, Register};
 
-use super::Write;
 use super::fingerprints::Reader;
 use super::reports::Moved;
+use super::{SqliteLedger, Write};
 
 macro_rules! stores {
     ($($name:ident $word:literal in $folder:ident;)*) => {
@@ -42,25 +42,25 @@ macro_rules! stores {
 
         /// Fetches what asks need before they are decided, and does with it what takes long: without holding up other writers.
         pub(super) async fn prepare(
-            reader: &mut SqliteConnection,
-            issuer: i64,
+            ledger: &SqliteLedger,
+            issuer: &str,
             chunks: &mut [PreparedChunk],
         ) -> Result<(), LedgerError> {
             match chunks.first().map(|chunk| &chunk.effects) {
                 None => Ok(()),
-                $(Some(Effects::$name(_)) => super::$folder::prepare(reader, issuer, chunks).await,)*
+                $(Some(Effects::$name(_)) => super::$folder::prepare(ledger, issuer, chunks).await,)*
             }
         }
 
         /// Joins to a file's rows what the register says of what they name.
         pub(super) async fn complete(
-            reader: &mut SqliteConnection,
+            readers: &SqlitePool,
             no: FileNo,
             service: ServiceName,
             rows: &mut [RecordRow],
         ) -> Result<(), LedgerError> {
             match service {
-                $(ServiceName::$name => super::$folder::complete(reader, no, rows).await,)*
+                $(ServiceName::$name => super::$folder::complete(readers, no, rows).await,)*
             }
         }
     };
@@ -70,7 +70,7 @@ registry!(stores);
 
 /// Of a service whose rows say all that there is to be said of them.
 pub(super) async fn rows_are_complete(
-    _reader: &mut SqliteConnection,
+    _readers: &SqlitePool,
     _no: FileNo,
     _rows: &mut [RecordRow],
 ) -> Result<(), LedgerError> {
@@ -79,8 +79,8 @@ pub(super) async fn rows_are_complete(
 
 /// Of a service whose asks need nothing before they are decided.
 pub(super) async fn nothing_to_prepare(
-    _reader: &mut SqliteConnection,
-    _issuer: i64,
+    _ledger: &SqliteLedger,
+    _issuer: &str,
     _chunks: &mut [PreparedChunk],
 ) -> Result<(), LedgerError> {
     Ok(())

@@ -28,6 +28,10 @@ impl Values {
         Self(arguments)
     }
 
+    pub(super) fn into_arguments(self) -> SqliteArguments {
+        self.0
+    }
+
     /// The value of the next mark. (`Query::bind` moves the whole query for each.)
     pub(super) fn add<'v, V: Encode<'v, Sqlite> + Type<Sqlite>>(&mut self, value: V) -> Result<(), LedgerError> {
         self.0.add(value).map_err(|error| LedgerError::Database(sqlx::Error::Encode(error)))
@@ -54,7 +58,7 @@ pub(super) fn in_parts<'i, I>(
         for item in part {
             row(&mut values, item)?;
         }
-        Ok(sqlx::query_with(AssertSqlSafe(text), values.0).persistent(full))
+        Ok(sqlx::query_with(AssertSqlSafe(text), values.into_arguments()).persistent(full))
     })
 }
 

@@ -40,6 +40,7 @@ runs!(
     the_same_file_twice_is_told_by_key_and_content,
     sequences_rise_and_leave_no_gap_where_none_is_allowed,
     a_group_is_there_whole_or_not_at_all,
+    a_file_gets_on_with_its_chunks,
     another_issuers_cards_are_not_seen,
     what_is_pinned_stays,
     what_is_decided_is_in_the_trail_and_what_failed_is_not,
@@ -53,6 +54,57 @@ runs!(
     a_feeds_nights_are_kept,
     reports_are_made_from_what_was_received_and_what_moved,
 );
+
+#[tokio::test]
+async fn what_is_due_goes_out_with_the_next_call_and_changes_its_row() {
+    let (_directory, ledger) = fresh().await;
+    let added = |write: &mut super::Write<'_>, key: &'static str| {
+        write.later("INSERT INTO meta (key, value) VALUES (?, 'x')", |values| values.add(key)).unwrap();
+    };
+    let none = |write: &mut super::Write<'_>| {
+        write.later("UPDATE meta SET value = 'y' WHERE key = ?", |values| values.add("nobody's")).unwrap();
+    };
+    let mut write = ledger.begin().await.unwrap();
+    added(&mut write, "first");
+    added(&mut write, "second");
+    let found =
+        write.rows("SELECT key FROM meta WHERE value = ? ORDER BY key", |values| values.add("x")).await.unwrap();
+    assert_eq!(found.iter().map(|row| row.get::<&str, _>(0)).collect::<Vec<_>>(), ["first", "second"]);
+    added(&mut write, "third");
+    write.commit().await.unwrap();
+    for key in ["first", "second", "third"] {
+        assert_eq!(ledger.pinned(key).await.unwrap().as_deref(), Some("x"), "{key}");
+    }
+
+    // One that changes nothing takes all with it, and what a query finds does not stand in for it.
+    let mut write = ledger.begin().await.unwrap();
+    added(&mut write, "fourth");
+    none(&mut write);
+    assert!(write.commit().await.is_err());
+    let mut write = ledger.begin().await.unwrap();
+    added(&mut write, "fourth");
+    none(&mut write);
+    assert!(write.rows("SELECT 1", |_| Ok(())).await.is_err());
+    drop(write);
+    let mut write = ledger.begin().await.unwrap();
+    added(&mut write, "fourth");
+    drop(write);
+    assert_eq!(ledger.pinned("fourth").await.unwrap(), None);
+
+    // A transaction of one.
+    let one = async |key: &'static str| {
+        let write = ledger.begin().await.unwrap();
+        write.commit_one("UPDATE meta SET value = 'z' WHERE key = ?", |values| values.add(key)).await
+    };
+    assert!(one("third").await.unwrap());
+    assert!(!one("fourth").await.unwrap());
+    assert_eq!(ledger.pinned("third").await.unwrap().as_deref(), Some("z"));
+    let write = ledger.begin().await.unwrap();
+    assert!(
+        write.commit_one("UPDATE meta SET value = NULL WHERE key = ?", |values| values.add("third")).await.is_err()
+    );
+    assert_eq!(ledger.pinned("third").await.unwrap().as_deref(), Some("z"));
+}
 
 #[tokio::test]
 async fn one_process_holds_it_and_others_may_read() {
@@ -81,7 +133,7 @@ async fn a_newer_database_is_left_alone() {
     let (directory, ledger) = fresh().await;
     let mut write = ledger.begin().await.unwrap();
     sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', 1, x'00', 0)")
-        .execute(write.on().unwrap())
+        .execute(write.on().await.unwrap())
         .await
         .unwrap();
     write.commit().await.unwrap();
@@ -234,7 +286,7 @@ async fn fingerprints_age_all_around_and_are_found_wherever_they_are() {
     let mut write = ledger.begin().await.unwrap();
     let other = "DELETE FROM fingerprint_filter WHERE part % 4 = 0; \
         UPDATE fingerprint_filter SET version = 0, bits = zeroblob(length(bits)) WHERE part % 4 = 2";
-    sqlx::query(other).execute(write.on().unwrap()).await.unwrap();
+    sqlx::query(other).execute(write.on().await.unwrap()).await.unwrap();
     write.commit().await.unwrap();
     ledger.close().await.unwrap();
     drop(ledger);
@@ -299,7 +351,7 @@ async fn a_store_from_before_two_levels_keeps_what_it_holds() {
     assert!(notes.copied, "a copy is kept");
     assert_eq!((fingerprints(&ledger).await, strays(&ledger).await), ((0, 9), 0));
     let mut write = ledger.begin().await.unwrap();
-    assert_eq!(sums(write.on().unwrap()).await, before_all);
+    assert_eq!(sums(write.on().await.unwrap()).await, before_all);
 }
 
 /// All rows of the tables that the migration makes anew, and the names of their indexes.

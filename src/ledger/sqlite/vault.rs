@@ -32,7 +32,7 @@ pub(super) async fn insert(write: &mut Write<'_>, issuer: i64, news: &[(&NewPan,
         values.add(new.masked.last4)?;
         values.add(*references)
     });
-    execute_all(write.on()?, statements).await?;
+    execute_all(write.on().await?, statements).await?;
     Ok(())
 }
 
@@ -87,7 +87,7 @@ async fn refer(write: &mut Write<'_>, issuer: i64, changes: &[(i64, i64)]) -> Re
         for (_, pan_id) in part {
             update = update.bind(*pan_id);
         }
-        update.execute(write.on()?).await?;
+        update.execute(write.on().await?).await?;
         if *change < 0 {
             forget(write, issuer, part).await?;
             let sql = format!("DELETE FROM vault_card WHERE references_held = 0 AND pan_id IN ({ids})");
@@ -95,7 +95,7 @@ async fn refer(write: &mut Write<'_>, issuer: i64, changes: &[(i64, i64)]) -> Re
             for (_, pan_id) in part {
                 delete = delete.bind(*pan_id);
             }
-            delete.execute(write.on()?).await?;
+            delete.execute(write.on().await?).await?;
         }
     }
     Ok(())

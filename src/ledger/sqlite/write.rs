@@ -1,8 +1,12 @@
 //! A write in progress: the transaction of the one connection that writes, and what is remembered beside it.
+//!
+//! Each call takes its way to the connection's thread and back, which costs more than most statements do. What nobody waits for is
+//! therefore kept until the next call, the transaction's begin to begin with.
 
 use std::sync::Mutex as Table;
 
-use sqlx::{Connection, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Column, Connection, Row, SqliteConnection};
 use tokio::sync::MutexGuard;
 use tokio::task::JoinHandle;
 
@@ -10,6 +14,7 @@ use crate::ledger::{Anchor, LedgerError};
 
 use super::SqliteLedger;
 use super::fingerprints::{self, Reader, Room};
+use super::statements::Values;
 use super::young::{Change, Young};
 
 /// Young fingerprints that are being read before a write asks for them. None can change meanwhile: who changes them, asks.
@@ -29,22 +34,112 @@ impl Writer {
     }
 }
 
+/// Statements that go out with the next call. Each changes one row and says so by a row of its own.
+#[derive(Default)]
+struct Due {
+    sql: String,
+    values: Values,
+    statements: usize,
+}
+
+impl Due {
+    fn add(
+        &mut self,
+        sql: &str,
+        values: impl FnOnce(&mut Values) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        self.sql.push_str(sql);
+        self.sql.push_str(DUE_ROW);
+        self.statements += 1;
+        values(&mut self.values)
+    }
+}
+
+/// What such a statement says. (How many rows a call has changed is not told: a statement that changes none repeats the number of
+/// the one before it.)
+const DUE_ROW: &str = " RETURNING 1 AS due; ";
+
+fn is_due(row: &SqliteRow) -> bool {
+    row.columns().first().is_some_and(|column| column.name() == "due")
+}
+
 /// A write in progress. Dropped before [`Write::commit`], the connection is closed and everything since the begin is undone.
 pub(super) struct Write<'a> {
     guard: MutexGuard<'a, Option<Writer>>,
     room: Room,
     reading: &'a ReadAhead,
+    begun: bool,
+    due: Due,
     whole: bool,
 }
 
 impl Write<'_> {
-    pub(super) fn on(&mut self) -> Result<&mut SqliteConnection, LedgerError> {
+    /// The connection, once what is due has gone out.
+    pub(super) async fn on(&mut self) -> Result<&mut SqliteConnection, LedgerError> {
+        if !self.begun || self.due.statements > 0 {
+            self.run_due().await?;
+        }
+        self.connection()
+    }
+
+    fn connection(&mut self) -> Result<&mut SqliteConnection, LedgerError> {
         let writer = self.guard.as_mut().ok_or(LedgerError::Database(sqlx::Error::PoolClosed))?;
         Ok(&mut writer.connection)
     }
 
+    /// A statement that must change one row, to go out with the next call.
+    pub(super) fn later(
+        &mut self,
+        sql: &str,
+        values: impl FnOnce(&mut Values) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        self.due.add(sql, values)
+    }
+
+    /// Sends out what is due.
+    pub(super) async fn run_due(&mut self) -> Result<(), LedgerError> {
+        self.rows("", |_| Ok(())).await.map(drop)
+    }
+
+    /// A query's rows; what is due goes out before it, with the same call.
+    pub(super) async fn rows(
+        &mut self,
+        sql: &str,
+        values: impl FnOnce(&mut Values) -> Result<(), LedgerError>,
+    ) -> Result<Vec<SqliteRow>, LedgerError> {
+        let mut due = std::mem::take(&mut self.due);
+        due.sql.push_str(sql);
+        values(&mut due.values)?;
+        let mut rows = self.call(&due.sql, due.values).await?;
+        let of_query = rows.split_off(rows.partition_point(is_due));
+        if rows.len() == due.statements {
+            return Ok(of_query);
+        }
+        Err(LedgerError::Inconsistent(format!("of {} statements {} changed their row", due.statements, rows.len())))
+    }
+
+    /// Makes one statement that changes one row the whole transaction, as one call. `false`: it changed nothing.
+    pub(super) async fn commit_one(
+        mut self,
+        sql: &str,
+        values: impl FnOnce(&mut Values) -> Result<(), LedgerError>,
+    ) -> Result<bool, LedgerError> {
+        let mut of_it = Values::default();
+        values(&mut of_it)?;
+        let changed = self.call(&format!("{sql}{DUE_ROW}COMMIT"), of_it).await?.len();
+        self.whole = true;
+        Ok(changed == 1)
+    }
+
+    async fn call(&mut self, sql: &str, values: Values) -> Result<Vec<SqliteRow>, LedgerError> {
+        let begin = if std::mem::replace(&mut self.begun, true) { "" } else { "BEGIN IMMEDIATE; " };
+        let call = sqlx::query_with(AssertSqlSafe(format!("{begin}{sql}")), values.into_arguments());
+        Ok(call.fetch_all(self.connection()?).await?)
+    }
+
     /// The connection, and the young fingerprints; what is changed of them stays when this transaction is committed.
     pub(super) async fn with_young(&mut self) -> Result<(&mut SqliteConnection, &mut Young), LedgerError> {
+        self.on().await?;
         let writer = self.guard.as_mut().ok_or(LedgerError::Database(sqlx::Error::PoolClosed))?;
         let young = match &mut writer.young {
             Some(young) => young,
@@ -81,7 +176,9 @@ impl Write<'_> {
 
     /// Undoes everything since the begin and keeps the connection, cache and all.
     pub(super) async fn undo(mut self) -> Result<(), LedgerError> {
-        sqlx::query("ROLLBACK").execute(self.on()?).await?;
+        if self.begun {
+            sqlx::query("ROLLBACK").execute(self.connection()?).await?;
+        }
         let changed = self.change().is_some_and(|change| change.any);
         if let Some(writer) = self.guard.as_mut() {
             writer.head = None;
@@ -95,7 +192,7 @@ impl Write<'_> {
         if self.change().is_some_and(|change| change.range.is_some()) {
             return Err(LedgerError::Inconsistent("fingerprints came, and which ones was not written down".into()));
         }
-        sqlx::query("COMMIT").execute(self.on()?).await?;
+        sqlx::query("COMMIT").execute(self.on().await?).await?;
         if let Some(change) = self.change() {
             *change = Change::default();
         }
@@ -106,7 +203,7 @@ impl Write<'_> {
 
 impl Drop for Write<'_> {
     fn drop(&mut self) {
-        if !self.whole {
+        if self.begun && !self.whole {
             *self.guard = None;
         }
     }
@@ -118,8 +215,7 @@ impl SqliteLedger {
         if guard.is_none() {
             *guard = Some(Writer::new(SqliteConnection::connect_with(&self.write_options).await?));
         }
-        let mut write = Write { guard, room: self.room, reading: &self.reading, whole: false };
-        sqlx::query("BEGIN IMMEDIATE").execute(write.on()?).await?;
-        Ok(write)
+        let (room, reading, due) = (self.room, &self.reading, Due::default());
+        Ok(Write { guard, room, reading, begun: false, due, whole: false })
     }
 }

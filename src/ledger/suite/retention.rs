@@ -15,7 +15,7 @@ async fn done(ledger: &dyn Ledger, name: &str, content: u8, after: u64) -> FileN
     let no = registering(ledger, name, name, content).await;
     commit(ledger, no, &mut [chunk(no, 0, &[Ok(content)]), chunk(no, 1, &[Ok(content + 1)])]).await.unwrap();
     commit(ledger, no, &mut [chunk(no, 2, &[Ok(content)])]).await.unwrap();
-    let steps = [State::Registering, State::Registered, State::Reported, State::Done];
+    let steps = [State::Registered, State::Reported, State::Done];
     for step in steps.windows(2) {
         ledger.advance(no, &step[..1], step[1], AT.after(DAY * u32::try_from(after).unwrap()), None).await.unwrap();
     }
@@ -89,7 +89,7 @@ pub(in crate::ledger) async fn outbound_files_are_found_once_their_file_is_done_
     ledger.outbound_purged(one, AT).await.unwrap();
     assert_eq!(told(ledger.outlived(ever, FileNo(0), 9).await.unwrap()), vec![b]);
     let done = [State::Done];
-    ledger.advance_with_outbound(one, &done, State::Done, AT.after(DAY * 9), &[]).await.unwrap();
+    ledger.advance(one, &done, State::Done, AT.after(DAY * 9), Some(&[])).await.unwrap();
     assert_eq!(told(ledger.outlived(ever, FileNo(0), 9).await.unwrap()), both, "delivered again");
 }
 

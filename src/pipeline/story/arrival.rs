@@ -12,12 +12,11 @@ use crate::model::{FileNo, FileRecord, State, Unseal};
 use crate::open::Opened;
 use crate::parse::Proven;
 
-use super::super::answer;
+use super::super::answer::{self, Registered};
 use super::super::grounds;
 use super::super::origin::Origin;
 use super::super::patience::{Trouble, blocking, patiently};
 use super::super::proof::{self, Proof, Rules};
-use super::super::scribe::Scribe;
 use super::super::site::{Feed, Issuer, Settings, Setup, Site};
 
 /// A file that is ours.
@@ -76,8 +75,8 @@ pub(in crate::pipeline) enum Next {
     Closed,
     /// It waits for the missing sequence.
     Wait(Box<Waiting>),
-    /// Its reports, which may have been begun; the next file need not wait for them.
-    Report(FileNo, Arc<Issuer>, Option<Scribe>),
+    /// Its reports; the next file need not wait for them.
+    Report(FileNo, Arc<Issuer>, Option<Box<Registered>>),
 }
 
 fn copy_path(site: &Site, no: FileNo) -> PathBuf {

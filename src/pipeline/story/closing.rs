@@ -159,11 +159,7 @@ impl Story {
                 return Ok(());
             }
             let at = self.site.clock.now();
-            match outbound {
-                Some(outbound) => ledger.advance_with_outbound(no, &[from], State::Done, at, outbound).await?,
-                None => ledger.advance(no, &[from], State::Done, at, None).await?,
-            }
-            Ok(())
+            Ok(ledger.advance(no, &[from], State::Done, at, outbound).await?)
         })?;
         self.unmark(no);
         Progress::add(&self.site.progress.files_done, 1);

@@ -66,12 +66,14 @@ impl Story {
         }
         match grounds::turned_away(decided) {
             None => {
-                waiting.arrival.record = patiently!(self.site, Ok(site.ledger.file(candidate.no).await?))?;
+                let (accepted, standing) =
+                    patiently!(self.site, Ok(site.ledger.file_and_standing(candidate.no).await?))?;
+                waiting.arrival.record = accepted;
                 faults::reach("decided", &waiting.arrival.record.name);
                 telemetry::file_accepted(candidate.no, &waiting.arrival.record.name, &feed.name, candidate.records);
                 site.accepted.notify_one();
                 patiently!(self.site, Ok(site.alarms.file_accepted(&waiting.arrival.record).await?))?;
-                self.accepted(&waiting.arrival, waiting.opened, waiting.proven).await
+                self.accepted(&waiting.arrival, &standing, waiting.opened, waiting.proven).await
             }
             Some(TurnedAway { refusal, duplicate_of, next_sequence }) => {
                 self.refuse(&waiting.arrival, refused(refusal, duplicate_of), next_sequence).await

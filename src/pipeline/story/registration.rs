@@ -7,14 +7,14 @@ use crate::ledger::{LedgerError, Standing};
 use crate::model::{FileNo, FileRecord, State, Timestamp};
 use crate::open::{Opened, Recipient};
 use crate::parse::Proven;
-use crate::register::{self, Ended, Job};
+use crate::register::{self, Begun, Ended, Job};
 use crate::services::Judge;
 use crate::services::reference::{AccountRanges, CardProducts};
 use crate::telemetry;
 use crate::vault::Nonces;
 
 use super::super::Fatal;
-use super::super::answer;
+use super::super::answer::{self, Registered};
 use super::super::grounds::Accepted;
 use super::super::patience::{Trouble, chain, patiently};
 use super::super::reply;
@@ -27,22 +27,26 @@ use super::{Arrival, Next, Story};
 
 impl Story {
     /// From the acceptance to the last chunk.
-    pub(super) async fn accepted(&self, arrival: &Arrival, opened: Opened, proven: Proven) -> Result<Next, Trouble> {
-        let (site, record) = (&self.site, &arrival.record);
-        let no = record.no;
-        let standing = patiently!(self.site, Ok(site.ledger.standing(no).await?))?;
+    pub(super) async fn accepted(
+        &self,
+        arrival: &Arrival,
+        standing: &Standing,
+        opened: Opened,
+        proven: Proven,
+    ) -> Result<Next, Trouble> {
+        let (site, no) = (&self.site, arrival.record.no);
         let settings = answer::settings(&standing.settings)?;
-        // Side by side, but for the first record, which comes after the ack.
-        let (begun, made) =
-            tokio::join!(self.begin(arrival, &settings), self.job(arrival, &standing, &settings, &opened, &proven));
+        // Side by side; the first record is committed after the ack.
+        let (begun, prepared) =
+            tokio::join!(self.begin(arrival, &settings), self.prepare(arrival, standing, &settings, &opened, &proven));
         begun?;
-        let (ended, scribe) = self.register(arrival, &standing, made?).await?;
+        let (ended, scribe) = self.register(arrival, standing, prepared?).await?;
         if ended == Ended::Stopped {
             return Err(Trouble::Stopped);
         }
         self.unmark(no);
-        let tally = patiently!(self.site, {
-            let standing = site.ledger.standing(no).await?;
+        let (record, standing) = patiently!(self.site, {
+            let (record, standing) = site.ledger.file_and_standing(no).await?;
             if standing.tally.records() != proven.records {
                 return Err(Trouble::Hold(format!(
                     "{} records were read, {} are committed",
@@ -50,18 +54,28 @@ impl Story {
                     standing.tally.records()
                 )));
             }
-            // Before the file gets on: a process that ends in between asks again.
-            site.records_committed(record, &standing.tally).await?;
-            let both = [State::Registering, State::Registered];
-            site.ledger.advance(no, &both, State::Registered, site.clock.now(), None).await?;
-            Ok(standing.tally)
+            if record.state != State::Registered {
+                // One without records, or one whose last were committed by an earlier version.
+                let steps = [State::Accepted, State::Registering, State::Registered];
+                for step in steps.windows(2).skip_while(|step| step[0] != record.state) {
+                    site.ledger.advance(no, &step[..1], step[1], site.clock.now(), None).await?;
+                }
+                return Ok(site.ledger.file_and_standing(no).await?);
+            }
+            Ok((record, standing))
         })?;
         faults::reach("registered", &record.name);
-        telemetry::file_registered(no, &record.name, tally.records());
-        Ok(Next::Report(no, Arc::clone(&arrival.issuer), scribe))
+        self.is_registered(&record, &standing).await?;
+        telemetry::file_registered(no, &record.name, standing.tally.records());
+        Ok(Next::Report(no, Arc::clone(&arrival.issuer), Some(Box::new(Registered { record, standing, scribe }))))
     }
 
-    /// Tells the sender, removes the original, and has the ledger know that records are being registered from now on.
+    /// What follows from what a file's records came to, before the next file; a process that ended in between asks again.
+    pub(super) async fn is_registered(&self, record: &FileRecord, standing: &Standing) -> Result<(), Trouble> {
+        patiently!(self.site, Ok(self.site.records_committed(record, &standing.tally).await?))
+    }
+
+    /// Tells the sender, and removes the original.
     async fn begin(&self, arrival: &Arrival, settings: &Settings) -> Result<(), Trouble> {
         let (site, record) = (&self.site, &arrival.record);
         if record.state == State::Accepted {
@@ -69,30 +83,20 @@ impl Story {
             patiently!(self.site, answer::write_ack(site, &arrival.issuer, record, contact, true).await)?;
         }
         faults::reach("acked", &record.name);
-        // Side by side: a start that finds the file REGISTERING removes its original too.
-        let told = trail::use_of_key(site, record, Use::Vault(arrival.issuer.keys.epoch()));
-        let registering = async {
-            patiently!(self.site, {
-                let from = [State::Accepted, State::Registering];
-                Ok(site.ledger.advance(record.no, &from, State::Registering, site.clock.now(), Some(&told)).await?)
-            })
-        };
-        let (removed, begun) = tokio::join!(self.remove_original(arrival), registering);
-        removed?;
-        begun?;
+        self.remove_original(arrival).await?;
         faults::reach("original_removed", &record.name);
         Ok(())
     }
 
-    /// What is to be registered of the file.
-    async fn job(
+    /// Begins to prepare what is to be registered of the file.
+    async fn prepare(
         &self,
         arrival: &Arrival,
         standing: &Standing,
         settings: &Settings,
         opened: &Opened,
         proven: &Proven,
-    ) -> Result<Job, Trouble> {
+    ) -> Result<Begun, Trouble> {
         let (site, record) = (&self.site, &arrival.record);
         let judge = Arc::new(self.judge(arrival, settings, &standing.content_digest).await?);
         let mut plaintext = match opened.plaintext() {
@@ -106,16 +110,19 @@ impl Story {
         for _ in 0..workers {
             nonces.push(Nonces::from_seed(*(site.entropy)()?));
         }
-        Ok(Job {
+        let job = Job {
             no: record.no,
             issuer: record.issuer.clone(),
             read: Box::new(move |buffer| Ok(plaintext.read(buffer)?)),
             layout: Arc::clone(&proven.layout),
             chunk_records: settings.chunk_records,
             first_chunk: standing.chunks,
+            chunks,
+            told: Some(trail::use_of_key(site, record, Use::Vault(arrival.issuer.keys.epoch()))),
             judge,
             nonces,
-        })
+        };
+        Ok(Begun::prepare(job, site.register, &site.stop))
     }
 
     /// Registers what is left of the file. Of a large one the answers are begun meanwhile.
@@ -123,19 +130,18 @@ impl Story {
         &self,
         arrival: &Arrival,
         standing: &Standing,
-        job: Job,
+        begun: Begun,
     ) -> Result<(Ended, Option<Scribe>), Trouble> {
         let (site, record) = (&self.site, &arrival.record);
         let left = record.records.unwrap_or(0).saturating_sub(standing.tally.records());
         Progress::add(&site.progress.records_accepted, left);
         let scribe = if Scribe::is_worth_it(record) {
-            let now = patiently!(self.site, Ok(site.ledger.file(record.no).await?))?;
-            Some(Scribe::begin(answer::pages(site, &arrival.issuer, &now, standing)?))
+            Some(Scribe::begin(answer::pages(site, &arrival.issuer, record, standing)?))
         } else {
             None
         };
         let watching = Watching { story: self, record, progress: &site.progress, failing: Mutex::default(), scribe };
-        let ended = register::register(job, site.register, &site.ledger, &watching, &site.stop).await?;
+        let ended = begun.commit(&site.ledger, &watching).await?;
         Ok((ended, watching.scribe))
     }
 
@@ -206,11 +212,12 @@ impl Story {
         &self,
         no: FileNo,
         issuer: &Issuer,
-        mut scribe: Option<Scribe>,
+        registered: Option<Box<Registered>>,
     ) -> Result<(), Fatal> {
+        let mut registered = registered.map(|it| *it);
         let ended = async {
             let (record, tally) =
-                patiently!(self.site, answer::write_reports(&self.site, issuer, no, true, scribe.take()).await)?;
+                patiently!(self.site, answer::write_reports(&self.site, issuer, no, true, registered.take()).await)?;
             // Here and not when they are registered, since an earlier process may have done that; and before the file is
             // done, since a batch run may end then.
             Progress::add(&self.site.progress.records_rejected, tally.rejected);
