@@ -367,7 +367,7 @@ fn reporting(bench: &mut Criterion<ThreadTime>) {
         ledger.commit(Group { no, issuer: ISSUER, at: at(), told: None, chunks: &mut chunks }).await.unwrap();
         let record = ledger.file(no).await.unwrap();
         ledger.close().await.unwrap();
-        (record, chunks.iter().map(|chunk| chunk.packed().unwrap().into_owned()).collect())
+        (record, chunks.iter().map(|chunk| chunk.packed().into_owned()).collect())
     });
     let tally = Tally { registered: RECORDS, ..Tally::default() };
     let words = Words { describe: explain::describe, remedy: explain::remedy, owner: explain::owner };

@@ -40,7 +40,7 @@ macro_rules! codes {
                 match self { $(Self::$variant => Level::$level,)* }
             }
 
-            const fn from_number(number: u8) -> Option<Self> {
+            pub(super) const fn from_number(number: u8) -> Option<Self> {
                 match number { $($number => Some(Self::$variant),)* _ => None }
             }
         }

@@ -40,7 +40,7 @@ pub struct InRequest {
 }
 
 /// The same as the ledger keeps it: enough to answer request by request. The numbers are persisted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Place {
     /// In a file without requests.
     #[default]
@@ -54,6 +54,9 @@ pub enum Place {
 }
 
 impl Place {
+    /// In the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Row, Self::Object, Self::First, Self::Next];
+
     /// What is kept of a place.
     pub fn of(place: Option<InRequest>) -> Self {
         match place {
@@ -69,7 +72,7 @@ impl Place {
 pub type OwnBytes = SmallVec<[u8; 24]>;
 
 /// A record's line in the ledger: the source of recon, errors and response.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordRow {
     /// Where the record starts in the plaintext; the first line is 1.
     pub line: u64,
@@ -82,7 +85,6 @@ pub struct RecordRow {
     /// What may be shown of its PAN.
     pub masked: Masked,
     /// The service's own columns, packed by the service and read by it alone.
-    #[serde(with = "super::packed::own")]
     pub own: OwnBytes,
     /// Where it stands in its request.
     pub place: Place,

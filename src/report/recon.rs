@@ -47,12 +47,15 @@ impl<'a> Recon<'a> {
         let code = row.code();
         let view = &self.view;
         self.sheet.line(|line| {
-            line.number(row.line)
-                .text(&row.record_ref)
-                .word(row.outcome.as_str().as_bytes())
-                .word(code.map_or("", |code| code.as_str()).as_bytes())
-                .word(recoverable(code))
-                .masked(row.masked);
+            line.number(row.line).text(&row.record_ref);
+            match code {
+                None => line.word(without_code(row.outcome)),
+                Some(code) => {
+                    let outcome = row.outcome.as_str().as_bytes();
+                    line.word(outcome).word(code.as_str().as_bytes()).word(recoverable(Some(code)))
+                }
+            };
+            line.masked(row.masked);
             let mut given = 0;
             (view.own_cells)(row, &mut |cell| {
                 line.text(cell);
@@ -75,5 +78,28 @@ impl<'a> Recon<'a> {
             line.word(digest.as_bytes());
         })?;
         self.sheet.finish()
+    }
+}
+
+/// Outcome, code and recoverable of a record that has no code, which most have not: one word.
+const fn without_code(outcome: Outcome) -> &'static [u8] {
+    match outcome {
+        Outcome::Registered => b"REGISTERED,,",
+        Outcome::AlreadyRegistered => b"ALREADY_REGISTERED,,",
+        Outcome::Deregistered => b"DEREGISTERED,,",
+        Outcome::Enrolled => b"ENROLLED,,",
+        Outcome::Rejected => b"REJECTED,,",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_code_is_told_in_three_cells() {
+        for outcome in Outcome::ALL {
+            assert_eq!(without_code(outcome), format!("{},,", outcome.as_str()).as_bytes());
+        }
     }
 }

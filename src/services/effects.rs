@@ -28,15 +28,15 @@ impl PreparedChunk {
     pub fn pack(&mut self) {
         let open = |row: &RecordRow| row.outcome == Outcome::Rejected && row.failures.is_empty();
         if !self.rows.iter().any(open) {
-            self.packed = pack(&self.rows);
+            self.packed = Some(pack(&self.rows));
         }
     }
 
-    /// The rows as they are kept. `None` never comes of rows that fit into memory.
-    pub fn packed(&self) -> Option<Cow<'_, [u8]>> {
+    /// The rows as they are kept.
+    pub fn packed(&self) -> Cow<'_, [u8]> {
         match &self.packed {
-            Some(packed) => Some(Cow::Borrowed(packed)),
-            None => pack(&self.rows).map(Cow::Owned),
+            Some(packed) => Cow::Borrowed(packed),
+            None => Cow::Owned(pack(&self.rows)),
         }
     }
 

@@ -11,18 +11,22 @@ use crate::model::Masked;
 pub struct Pan {
     digits: [u8; 19],
     len: u8,
+    // No secret.
+    #[zeroize(skip)]
+    masked: Masked,
 }
 
 impl Pan {
     /// Takes 11 to 19 ASCII digits; `None` for anything else.
     pub fn new(text: &[u8]) -> Option<Self> {
-        let len = u8::try_from(text.len()).ok().filter(|len| (11..=19).contains(len))?;
-        if !text.iter().all(u8::is_ascii_digit) {
+        let masked = Masked::of_digits(text);
+        let len = masked.digits;
+        if len == 0 {
             return None;
         }
         let mut digits = [0; 19];
         digits[..text.len()].copy_from_slice(text);
-        Some(Self { digits, len })
+        Some(Self { digits, len, masked })
     }
 
     /// The ASCII digits.
@@ -31,8 +35,8 @@ impl Pan {
     }
 
     /// What may be shown.
-    pub fn masked(&self) -> Masked {
-        Masked::of_digits(self.digits())
+    pub const fn masked(&self) -> Masked {
+        self.masked
     }
 
     /// Two digits a byte, the rest filled with `F`: one length for all, so that a sealed PAN does not tell its own.

@@ -87,13 +87,10 @@ async fn insert_chunks(write: &mut Write<'_>, no: FileNo, chunks: &[PreparedChun
     let sql =
         |rows| format!("INSERT OR ROLLBACK INTO chunk (id, version, records, outcomes) VALUES {}", values(rows, 4));
     let row = |values: &mut Values, chunk: &PreparedChunk| {
-        let outcomes = chunk
-            .packed()
-            .ok_or_else(|| LedgerError::Inconsistent(format!("a chunk of file {no} cannot be written")))?;
         values.add(chunk_id(no, chunk.index))?;
         values.add(PACKED_VERSION)?;
         values.add(stored(chunk.rows.len() as u64))?;
-        values.add(&outcomes[..])
+        values.add(&chunk.packed()[..])
     };
     if let [chunk] = chunks {
         return write.later(&sql(1), |values| row(values, chunk));
