@@ -47,7 +47,19 @@ mod armed {
         let _ = PLAN.set(Plan { point, action, nth, part, visits: AtomicU64::new(0) });
     }
 
-    /// A point is reached with this file in hand: where the plan says so, the process ends or this thread panics.
+    /// Gives the byte in the middle of a file another value that base64 knows.
+    fn flip(file: &std::path::Path) {
+        use std::os::unix::fs::FileExt as _;
+        let opened = std::fs::OpenOptions::new().read(true).write(true).open(file);
+        let Ok(opened) = opened else { return };
+        let (middle, mut byte) = (opened.metadata().map_or(0, |about| about.len() / 2), [0]);
+        if opened.read_exact_at(&mut byte, middle).is_ok() {
+            let _ = opened.write_all_at(if byte == *b"A" { b"B" } else { b"A" }, middle);
+        }
+    }
+
+    /// A point is reached with this file in hand: where the plan says so, the process ends, this thread panics or the file is
+    /// damaged.
     #[expect(clippy::panic, reason = "to panic is what it is for")]
     pub fn reach(point: &str, file: &str) {
         let Some(plan) = PLAN.get() else { return };
@@ -59,6 +71,8 @@ mod armed {
         }
         match plan.action.as_str() {
             "abort" => std::process::abort(),
+            // Damages the file in hand, where the point knows its path.
+            "flip" => flip(std::path::Path::new(file)),
             "kill" => {
                 let me = rustix::process::getpid();
                 let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);

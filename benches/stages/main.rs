@@ -319,6 +319,7 @@ async fn registering(home: &Path) -> (sqlite::SqliteLedger, FileNo) {
         key_id: None,
         sequence: SequenceRule::Off,
         told: None,
+        told_then: None,
         settings: "{}".into(),
         at: at(),
     };
@@ -346,7 +347,7 @@ fn committing(bench: &mut Criterion) {
                 (home, ledger, no, prepared(no))
             },
             |(home, ledger, no, mut chunks)| {
-                let group = Group { no, issuer: ISSUER, at: at(), told: None, chunks: &mut chunks };
+                let group = Group { no, issuer: ISSUER, at: at(), began: at(), chunks: &mut chunks };
                 runtime.block_on(ledger.commit(group)).unwrap();
                 // Closed and taken away beside the clock.
                 (home, ledger, chunks)
@@ -364,7 +365,7 @@ fn reporting(bench: &mut Criterion<ThreadTime>) {
     let (record, rows): (_, Vec<Vec<u8>>) = runtime.block_on(async {
         let (ledger, no) = registering(home.path()).await;
         let mut chunks = prepared(no);
-        ledger.commit(Group { no, issuer: ISSUER, at: at(), told: None, chunks: &mut chunks }).await.unwrap();
+        ledger.commit(Group { no, issuer: ISSUER, at: at(), began: at(), chunks: &mut chunks }).await.unwrap();
         let record = ledger.file(no).await.unwrap();
         ledger.close().await.unwrap();
         (record, chunks.iter().map(|chunk| chunk.packed().into_owned()).collect())

@@ -81,6 +81,8 @@ pub struct Candidate {
     pub sequence: SequenceRule,
     /// What the trail is told with the acceptance, before it.
     pub told: Option<AuditEntry>,
+    /// And after it.
+    pub told_then: Option<AuditEntry>,
     /// Everything that is fixed for this file from now on, as the pipeline reads it back.
     pub settings: String,
     /// Now.
@@ -131,8 +133,8 @@ pub struct Group<'a> {
     pub issuer: &'a str,
     /// Now: the minute in which the register changes.
     pub at: Timestamp,
-    /// What the trail is told with the first group of a registration. Its time is when that began.
-    pub told: Option<&'a AuditEntry>,
+    /// When the registration began.
+    pub began: Timestamp,
     /// The chunks; their rows leave with final outcomes.
     pub chunks: &'a mut [PreparedChunk],
 }
@@ -311,6 +313,8 @@ pub trait Ledger: AlarmBook + NightBook + ReportBook + Send + Sync {
     async fn standing(&self, no: FileNo) -> Result<Standing, LedgerError>;
     /// An accepted file, and where its registration stands.
     async fn file_and_standing(&self, no: FileNo) -> Result<(FileRecord, Standing), LedgerError>;
+    /// Whether no other file of its feed was registered after this one.
+    async fn is_newest_registered(&self, no: FileNo) -> Result<bool, LedgerError>;
     /// Commits chunks with everything they register, in one transaction: ACCEPTED or REGISTERING → REGISTERING or, once as many
     /// records are in as were read of the file, REGISTERED.
     async fn commit(&self, group: Group<'_>) -> Result<(), LedgerError>;

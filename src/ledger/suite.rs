@@ -24,7 +24,7 @@ pub(super) use alarms::an_alarm_is_open_once_and_told_once_each_way;
 pub(super) use partner::{
     a_file_on_a_server_is_taken_once_until_it_is_gone, the_journal_keeps_order_and_repeats_nothing_unasked,
 };
-pub(super) use registration::a_file_gets_on_with_its_chunks;
+pub(super) use registration::{a_file_gets_on_with_its_chunks, what_is_told_with_an_acceptance_stands_around_it};
 pub(super) use reports::{a_feeds_nights_are_kept, reports_are_made_from_what_was_received_and_what_moved};
 pub(super) use retention::{
     a_clock_that_jumps_moves_retention_by_a_step, outbound_files_are_found_once_their_file_is_done_for_long,
@@ -76,6 +76,7 @@ fn candidate(no: FileNo, batch_id: &str, sequence: u64, content: u8) -> Candidat
         key_id: None,
         sequence: SequenceRule::Off,
         told: None,
+        told_then: None,
         settings: "{}".into(),
         at: AT,
     }
@@ -128,7 +129,7 @@ pub(super) async fn registering(ledger: &dyn Ledger, name: &str, batch_id: &str,
 }
 
 pub(super) async fn commit(ledger: &dyn Ledger, no: FileNo, chunks: &mut [PreparedChunk]) -> Result<(), LedgerError> {
-    ledger.commit(Group { no, issuer: "ACME", at: AT, told: None, chunks }).await
+    ledger.commit(Group { no, issuer: "ACME", at: AT, began: AT, chunks }).await
 }
 
 pub(super) async fn codes(ledger: &dyn Ledger, no: FileNo) -> Vec<Option<Code>> {
@@ -257,7 +258,7 @@ pub(super) async fn another_issuers_cards_are_not_seen(ledger: Arc<dyn Ledger>) 
     let mut of_mine = [0; 16];
     of_mine[..8].copy_from_slice(&mine.0.to_be_bytes());
     let mut group = [chunk(no, 0, &[Ok(1), Err(of_mine)])];
-    ledger.commit(Group { no, issuer: "OTHER", at: AT, told: None, chunks: &mut group }).await.unwrap();
+    ledger.commit(Group { no, issuer: "OTHER", at: AT, began: AT, chunks: &mut group }).await.unwrap();
     assert_eq!(codes(&*ledger, no).await, [None, Some(Code::NotRegistered)]);
 }
 

@@ -31,13 +31,16 @@ impl From<RowV1> for RecordRow {
     }
 }
 
-/// Bytes of a row but for its reference, its failures and its own part, at most.
-const ROW_BYTES_MAX: usize = 40;
+/// Bytes of a row but for its reference, its failures and its own part: more than most have.
+const ROW_BYTES: usize = 40;
+
+/// Bytes of a row without any of these, at least.
+const ROW_BYTES_MIN: usize = 9;
 
 /// Packs a chunk's rows: as postcard does, put together by hand, since every record of every file goes this way and back.
 pub fn pack(rows: &[RecordRow]) -> Vec<u8> {
-    let of_row = |row: &RecordRow| ROW_BYTES_MAX + row.record_ref.len() + row.own.len() + 2 * row.failures.len();
-    let mut out = Vec::with_capacity(ROW_BYTES_MAX + rows.iter().map(of_row).sum::<usize>());
+    let of_row = |row: &RecordRow| ROW_BYTES + row.record_ref.len() + row.own.len() + 2 * row.failures.len();
+    let mut out = Vec::with_capacity(ROW_BYTES + rows.iter().map(of_row).sum::<usize>());
     put_length(&mut out, rows.len());
     for row in rows {
         let RecordRow { line, record_ref, outcome, failures, masked, own, place } = row;
@@ -93,7 +96,7 @@ struct Packed<'a>(&'a [u8]);
 impl<'a> Packed<'a> {
     fn rows(mut self) -> Option<Vec<RecordRow>> {
         let count = self.length()?;
-        let mut rows = Vec::with_capacity(count);
+        let mut rows = Vec::with_capacity(count.min(self.0.len() / ROW_BYTES_MIN));
         for _ in 0..count {
             rows.push(self.row()?);
         }
@@ -105,7 +108,7 @@ impl<'a> Packed<'a> {
         let record_ref = SmolStr::new(std::str::from_utf8(self.bytes()?).ok()?);
         let outcome = *Outcome::ALL.get(usize::from(self.byte()?))?;
         let count = self.length()?;
-        let mut failures = Vec::with_capacity(count);
+        let mut failures = Vec::with_capacity(count.min(self.0.len() / 2));
         for _ in 0..count {
             failures.push(Failure { field: self.byte()?, code: Code::from_number(self.byte()?)? });
         }

@@ -80,6 +80,15 @@ impl Layout {
         }
     }
 
+    /// Records in it: as many as a cutter gives.
+    pub const fn records(&self) -> u64 {
+        match self {
+            Self::Csv(layout) => layout.records,
+            Self::Json(layout) => layout.records,
+            Self::D1(layout) => layout.cards.records,
+        }
+    }
+
     /// Where the `n`th record of a line lies in it, counted from 0, and its cells; `None` where it does not lie in this line.
     pub fn spans_of(&self, line: &[u8], n: usize) -> Option<Spans> {
         match self {

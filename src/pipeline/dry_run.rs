@@ -21,7 +21,7 @@ use crate::ledger::{Candidate, Ledger, LedgerError, SequenceRule};
 use crate::model::{BatchKey, Clock, Code, Decision, EnvelopeKind, FileNo, Header, Limits, Refusal, Tally, Timestamp};
 use crate::open::{self, Opened};
 use crate::parse::Proven;
-use crate::register::{self, Begun, Ended, Job, Stop, Watch};
+use crate::register::{self, Ended, Job, Stop, Watch};
 use crate::services::ORDINAL_BITS;
 use crate::services::reference::{AccountRanges, CardProducts};
 use crate::vault::Nonces;
@@ -212,6 +212,7 @@ impl DryRun<'_> {
             key_id: opened.key_id().map(str::to_owned),
             sequence: feed.sequence,
             told: None,
+            told_then: None,
             // Nothing is accepted, so nothing is fixed.
             settings: String::new(),
             at: self.clock.now(),
@@ -260,14 +261,12 @@ impl DryRun<'_> {
             layout: Arc::clone(&proven.layout),
             chunk_records: self.chunk_records,
             first_chunk: 0,
-            chunks: proven.records.div_ceil(self.chunk_records.max(1) as u64),
-            told: None,
             judge: Arc::new(judge),
             nonces: nonces.collect::<std::io::Result<_>>()?,
         };
         Progress::add(&self.progress.records_accepted, proven.records);
         let watch = Impatient { stop: stop.clone(), progress: self.progress };
-        let ended = Begun::prepare(job, self.register, &stop).commit(&destination, &watch).await;
+        let ended = register::register(job, self.register, &destination, &watch, &stop).await;
         let ended = ended.map_err(|error| CannotForesee(chain(&error)))?;
         let counted = destination.finish()?;
         if ended == Ended::Whole && counted.0.records() == proven.records {

@@ -74,14 +74,18 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     line
 }
 
+/// Which part of the world fails where the ledger does.
+pub(super) const fn part_of(error: &LedgerError) -> &'static str {
+    match error {
+        LedgerError::Trail(_) | LedgerError::TrailHead => "audit trail",
+        _ => "store",
+    }
+}
+
 impl From<LedgerError> for Trouble {
     fn from(error: LedgerError) -> Self {
-        let part = match error {
-            LedgerError::Trail(_) | LedgerError::TrailHead => "audit trail",
-            _ => "store",
-        };
         match error.retry() {
-            Retry::Later => Self::Later { part, error: error.into() },
+            Retry::Later => Self::Later { part: part_of(&error), error: error.into() },
             Retry::Never => Self::Hold(chain(&error)),
         }
     }

@@ -152,6 +152,7 @@ pub(super) fn prove(copy: &Path, rules: Rules<'_>) -> Result<Proof, Trouble> {
     let refused = |refusal, key, header| if told { refused(refusal, key, header) } else { unproven(Some(refusal)) };
     // Proven by now, so that it may be told.
     let header = survey.header().cloned();
+    faults::reach("proven", &copy.to_string_lossy());
     match survey.finish() {
         Ok(proven) => match rules.jws.map_or(Ok(None), |key| unsigned(&opened, &proven, key))? {
             None => Ok(Proof::Whole { opened, proven }),

@@ -19,6 +19,7 @@ use super::proof::Proof;
 use super::site::{Progress, Site};
 use super::trail::{self, Use};
 
+use arrival::Again;
 pub(super) use arrival::{Arrival, Next, Pending, Waiting};
 
 /// One issuer's files, one after another.
@@ -50,25 +51,26 @@ impl Story {
 
     /// Takes a file as far as it goes in its lane. One on which this program panics is taken again, until it is set aside.
     pub(super) async fn take(&self, mut pending: Pending) -> Result<Next, Trouble> {
-        let Arrival { record, setup, issuer, origin, last_word, several_feeds, .. } = &pending.arrival;
-        let (no, name) = (record.no, record.name.clone());
-        let (setup, issuer, origin) = (Arc::clone(setup), Arc::clone(issuer), origin.clone());
-        let (last_word, several_feeds) = (*last_word, *several_feeds);
+        let again = Again::of(&pending.arrival);
         loop {
             match self.step(pending).await {
                 Err(Trouble::Panicked) => {}
                 Err(trouble @ (Trouble::Hold(_) | Trouble::CopyGone)) => {
-                    return self.hold(no, &name, &trouble.to_string()).await;
+                    return self.hold(again.no, &again.name, &trouble.to_string()).await;
                 }
                 other => return other,
             }
-            patiently!(self.site, Ok(self.site.ledger.count_ends(&[no], true).await?))?;
-            let record = patiently!(self.site, Ok(self.site.ledger.file(no).await?))?;
-            telemetry::file_suspected(no, &name, record.ends);
-            let (setup, issuer, origin) = (Arc::clone(&setup), Arc::clone(&issuer), origin.clone());
-            let arrival = Arrival { record, setup, issuer, origin, last_word, several_feeds, resumed: true };
-            pending = Pending::begin(&self.site, arrival);
+            pending = self.suspected(&again).await?;
         }
+    }
+
+    /// Counts a panic against a file, and begins with it again.
+    async fn suspected(&self, again: &Again) -> Result<Pending, Trouble> {
+        let no = again.no;
+        patiently!(self.site, Ok(self.site.ledger.count_ends(&[no], true).await?))?;
+        let record = patiently!(self.site, Ok(self.site.ledger.file(no).await?))?;
+        telemetry::file_suspected(no, &again.name, record.ends);
+        Ok(Pending::begin(&self.site, again.arrival(record)))
     }
 
     /// A file that ended the process too often is not touched again: turned away while nothing is decided, held after that.
@@ -121,8 +123,11 @@ impl Story {
         match arrival.record.state {
             State::Registered => {
                 let no = arrival.record.no;
-                let standing = patiently!(self.site, Ok(self.site.ledger.standing(no).await?))?;
-                self.is_registered(&arrival.record, &standing).await?;
+                let newest = patiently!(self.site, Ok(self.site.ledger.is_newest_registered(no).await?))?;
+                if newest {
+                    let standing = patiently!(self.site, Ok(self.site.ledger.standing(no).await?))?;
+                    self.is_registered(&arrival.record, &standing).await?;
+                }
                 return Ok(Next::Report(no, arrival.issuer, None));
             }
             State::Reported => return Ok(Next::Report(arrival.record.no, arrival.issuer, None)),
@@ -155,6 +160,13 @@ impl Story {
             (Proof::Whole { opened, proven }, State::Accepted | State::Registering) => {
                 let no = arrival.record.no;
                 let standing = patiently!(self.site, Ok(self.site.ledger.standing(no).await?))?;
+                // The vault's keys are used again; the first time that is told with the acceptance.
+                self.tell(&mut Some(trail::use_of_key(
+                    &self.site,
+                    &arrival.record,
+                    Use::Vault(arrival.issuer.keys.epoch()),
+                )))
+                .await?;
                 self.accepted(&arrival, &standing, opened, proven).await
             }
             (Proof::Refused { refusal, .. }, State::Accepted | State::Registering) => {

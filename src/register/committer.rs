@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::ledger::{AuditEntry, Group, LedgerError};
-use crate::model::{FileNo, Retry};
+use crate::ledger::{Group, LedgerError};
+use crate::model::{FileNo, Retry, Timestamp};
 use crate::services::PreparedChunk;
 
 use super::workers::{Lines, Reading};
@@ -20,38 +20,48 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 pub(super) struct Committer<'a> {
     pub(super) no: FileNo,
     pub(super) issuer: String,
+    pub(super) first_chunk: u64,
+    /// Of the whole file.
+    pub(super) chunks: u64,
+    pub(super) began: Timestamp,
     pub(super) options: Options,
-    pub(super) told: Option<AuditEntry>,
     pub(super) destination: &'a dyn Destination,
     pub(super) watching: &'a dyn Watch,
     pub(super) stop: &'a Stop,
 }
 
 impl Committer<'_> {
-    pub(super) async fn run(&mut self, lines: Lines) -> Result<Ended, RegisterError> {
-        let Lines { prepared, reader, one_group } = lines;
-        let mut groups = Groups::of(Turns { lines: prepared, next: 0 }, self.options, one_group);
+    /// Commits to the end of the file; groups are gathered `ahead` of their commit, or when they are asked for.
+    pub(super) async fn run(self, lines: Lines, ahead: bool) -> Result<Ended, RegisterError> {
+        let Lines { prepared, reader } = lines;
+        let mut reader = Verdict::Open(reader);
+        let mut groups = Groups::of(Turns { lines: prepared, next: 0 }, self.options, ahead);
+        let mut committed = self.first_chunk;
         while let Some(mut group) = groups.next().await {
-            let records = group.iter().map(|chunk| chunk.rows.len() as u64).sum();
+            // With its last chunk the file is registered. What stands behind it in the envelope says whether all of it is as it was
+            // proven, so the reader must have come to the end.
+            let is_last = |chunk: &PreparedChunk| chunk.index + 1 >= self.chunks;
+            if group.last().is_some_and(is_last) && reader.told().await? == Reading::Stopped {
+                group.pop_if(|chunk| is_last(chunk));
+            }
+            let Some(last) = group.last() else { break };
+            let (records, chunks) = (group.iter().map(|chunk| chunk.rows.len() as u64).sum(), last.index + 1);
             if !self.commit(&mut group).await? {
                 return Ok(Ended::Stopped);
             }
-            self.told = None;
-            let chunks = group.last().map_or(0, |chunk| chunk.index + 1);
+            committed = chunks;
             self.watching.committed(records, chunks);
-            if !one_group {
+            if ahead {
                 // Two allocations a record to be given back: beside the next commit, not before it.
                 tokio::task::spawn_blocking(move || drop(group));
             }
         }
-        let whole = groups.are_whole().await;
-        match reader.await {
-            // The reader has dealt out everything, so a line that ended before the file did lost a worker.
-            Ok(Ok(Reading::Whole)) if whole => Ok(Ended::Whole),
-            Ok(Ok(Reading::Stopped)) => Ok(Ended::Stopped),
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(Reading::Whole)) | Err(_) => Err(RegisterError::WorkerLost),
+        if reader.told().await? == Reading::Stopped {
+            return Ok(Ended::Stopped);
         }
+        // The reader has dealt out everything, so a line that ended before the file did lost a worker.
+        let whole = groups.are_whole().await && committed >= self.chunks;
+        if whole { Ok(Ended::Whole) } else { Err(RegisterError::WorkerLost) }
     }
 
     /// Commits, and tries again while the world is broken. `false`: told to stop before it healed.
@@ -84,20 +94,38 @@ impl Committer<'_> {
     }
 
     async fn attempt(&self, chunks: &mut [PreparedChunk]) -> Result<(), LedgerError> {
-        let (no, issuer, at, told) = (self.no, self.issuer.as_str(), self.watching.now(), self.told.as_ref());
-        self.destination.commit(Group { no, issuer, at, told, chunks }).await
+        let (no, issuer, at, began) = (self.no, self.issuer.as_str(), self.watching.now(), self.began);
+        self.destination.commit(Group { no, issuer, at, began, chunks }).await
     }
 }
 
-/// The groups of a file: gathered ahead of the commit, or, where all of it is one, when they are asked for.
+/// How the reading ended, once it has.
+enum Verdict {
+    Open(oneshot::Receiver<Result<Reading, RegisterError>>),
+    Told(Reading),
+}
+
+impl Verdict {
+    async fn told(&mut self) -> Result<Reading, RegisterError> {
+        let reading = match self {
+            // A reader that says nothing is lost like a worker.
+            Self::Open(reader) => reader.await.unwrap_or(Err(RegisterError::WorkerLost))?,
+            Self::Told(reading) => *reading,
+        };
+        *self = Self::Told(reading);
+        Ok(reading)
+    }
+}
+
+/// The groups of a file: gathered ahead of their commit, or, where all of it fits into one, when they are asked for.
 enum Groups {
     Here { turns: Turns, options: Options },
     Ahead { groups: mpsc::Receiver<Vec<PreparedChunk>>, waiting: Arc<AtomicBool>, gathering: JoinHandle<bool> },
 }
 
 impl Groups {
-    fn of(turns: Turns, options: Options, one_group: bool) -> Self {
-        if one_group {
+    fn of(turns: Turns, options: Options, ahead: bool) -> Self {
+        if !ahead {
             return Self::Here { turns, options };
         }
         let (to, groups) = mpsc::channel(1);

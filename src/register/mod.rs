@@ -17,13 +17,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::ledger::{AuditEntry, Group, Ledger, LedgerError};
+use crate::ledger::{Group, Ledger, LedgerError};
 use crate::model::{FileNo, Timestamp};
 use crate::parse::{Layout, ParseError};
 use crate::services::Judge;
 use crate::vault::Nonces;
-
-use workers::Lines;
 
 /// How much goes on at once.
 #[derive(Clone, Copy, Debug)]
@@ -67,10 +65,6 @@ pub struct Job {
     pub chunk_records: usize,
     /// The first missing chunk.
     pub first_chunk: u64,
-    /// Chunks of the whole file.
-    pub chunks: u64,
-    /// What the trail is told with the first commit.
-    pub told: Option<AuditEntry>,
     /// What records are judged against.
     pub judge: Arc<Judge>,
     /// A generator of nonces for each worker.
@@ -166,40 +160,31 @@ impl Stop {
     }
 }
 
-/// A registration whose chunks are being prepared; none is committed yet. Dropped, it ends its threads.
-pub struct Begun {
-    no: FileNo,
-    issuer: String,
+/// Registers the rest of a file. Can be called again after any failure: it goes on at the first missing chunk.
+pub async fn register(
+    job: Job,
     options: Options,
-    told: Option<AuditEntry>,
-    stop: Stop,
-    lines: Lines,
-}
-
-impl Begun {
-    /// Begins to prepare the rest of a file. Can be called again after any failure: it goes on at the first missing chunk.
-    pub fn prepare(job: Job, options: Options, stop: &Stop) -> Self {
-        let Job { no, issuer, read, layout, chunk_records, first_chunk, chunks, told, judge, nonces } = job;
-        let lines = workers::start(workers::Start {
-            read,
-            layout,
-            chunk_records,
-            first_chunk,
-            judge,
-            nonces,
-            unprepared: options.chunks_in_flight,
-            prepared: options.prepared_chunks(chunk_records),
-            one_group: chunks.saturating_sub(first_chunk).saturating_mul(chunk_records as u64)
-                <= options.group_records_max as u64,
-            stop: stop.clone(),
-        });
-        Self { no, issuer, options, told, stop: stop.clone(), lines }
-    }
-
-    /// Commits what is prepared, to the end of the file.
-    pub async fn commit(self, destination: &dyn Destination, watching: &dyn Watch) -> Result<Ended, RegisterError> {
-        let Self { no, issuer, options, told, stop, lines } = self;
-        let mut committer = committer::Committer { no, issuer, options, told, destination, watching, stop: &stop };
-        committer.run(lines).await
-    }
+    destination: &dyn Destination,
+    watching: &dyn Watch,
+    stop: &Stop,
+) -> Result<Ended, RegisterError> {
+    let Job { no, issuer, read, layout, chunk_records, first_chunk, judge, nonces } = job;
+    let chunks = layout.records().div_ceil(chunk_records.max(1) as u64);
+    let lines = workers::start(workers::Start {
+        read,
+        layout,
+        chunk_records,
+        first_chunk,
+        judge,
+        nonces,
+        unprepared: options.chunks_in_flight,
+        prepared: options.prepared_chunks(chunk_records),
+        stop: stop.clone(),
+    });
+    let records_left = chunks.saturating_sub(first_chunk).saturating_mul(chunk_records as u64);
+    let ahead = records_left > options.group_records_max as u64;
+    let began = watching.now();
+    committer::Committer { no, issuer, first_chunk, chunks, began, options, destination, watching, stop }
+        .run(lines, ahead)
+        .await
 }

@@ -23,8 +23,6 @@ pub(super) struct Start {
     pub(super) nonces: Vec<Nonces>,
     pub(super) unprepared: usize,
     pub(super) prepared: usize,
-    /// All of it goes into one commit.
-    pub(super) one_group: bool,
     pub(super) stop: Stop,
 }
 
@@ -32,7 +30,6 @@ pub(super) struct Start {
 pub(super) struct Lines {
     pub(super) prepared: Vec<mpsc::Receiver<PreparedChunk>>,
     pub(super) reader: oneshot::Receiver<Result<Reading, RegisterError>>,
-    pub(super) one_group: bool,
 }
 
 /// How the reading ended.
@@ -43,8 +40,7 @@ pub(super) enum Reading {
 }
 
 pub(super) fn start(start: Start) -> Lines {
-    let Start { read, layout, chunk_records, first_chunk, judge, mut nonces, unprepared, prepared, one_group, stop } =
-        start;
+    let Start { read, layout, chunk_records, first_chunk, judge, mut nonces, unprepared, prepared, stop } = start;
     // No more workers than chunks in flight: each holds one in its hand.
     nonces.truncate(unprepared.max(1));
     let workers = nonces.len();
@@ -64,7 +60,7 @@ pub(super) fn start(start: Start) -> Lines {
             // A committer that is gone needs no answer.
             let _ = ended.send(reading);
         });
-        return Lines { prepared: vec![from], reader, one_group };
+        return Lines { prepared: vec![from], reader };
     }
     let mut to_workers = Vec::with_capacity(workers);
     let mut from_workers = Vec::with_capacity(workers);
@@ -85,7 +81,7 @@ pub(super) fn start(start: Start) -> Lines {
         };
         let _ = ended.send(cut(read, cutter(), &mut deal, first_chunk, &stop));
     });
-    Lines { prepared: from_workers, reader, one_group }
+    Lines { prepared: from_workers, reader }
 }
 
 /// Cuts chunks and deals them out, until the end, the stop, or the end of who takes them.

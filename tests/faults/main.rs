@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop where it stands")]
 #![allow(dead_code, reason = "the suite's helpers are here for what is needed of them")]
 
+mod damage;
 #[path = "../suite/file.rs"]
 mod file;
 mod hands;
@@ -20,6 +21,7 @@ mod seal;
 #[path = "../suite/sources/site.rs"]
 mod site;
 mod sources;
+mod unreadable;
 #[path = "../suite/world/mod.rs"]
 #[allow(unused_imports, reason = "as above")]
 mod world;

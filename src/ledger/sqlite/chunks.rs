@@ -8,7 +8,7 @@ use crate::services::{ORDINAL_BITS, PreparedChunk};
 
 use super::files::{one_step, stored};
 use super::statements::{Values, execute_all, in_parts, values};
-use super::{SqliteLedger, Write, audit, fingerprints, reports, services};
+use super::{SqliteLedger, Write, fingerprints, reports, services};
 
 pub(super) fn chunk_id(no: FileNo, index: u64) -> i64 {
     (no.0 << ORDINAL_BITS) | stored(index)
@@ -16,13 +16,10 @@ pub(super) fn chunk_id(no: FileNo, index: u64) -> i64 {
 
 impl SqliteLedger {
     pub(super) async fn commit_group(&self, group: Group<'_>) -> Result<(), LedgerError> {
-        let Group { no, issuer, at, told, chunks } = group;
+        let Group { no, issuer, at, began, chunks } = group;
         let (Some(first), false) = (chunks.first().map(|chunk| chunk.index), chunks.is_empty()) else { return Ok(()) };
         services::prepare(self, issuer, chunks).await?;
         let mut write = self.begin().await?;
-        if let Some(entry) = told {
-            audit::append(&mut write, entry).await?;
-        }
         let issuer = self.issuer(&mut write, issuer).await?;
         let moved = services::apply(&mut write, no, issuer, chunks).await?;
         fingerprints::age(&mut write, issuer).await?;
@@ -41,7 +38,6 @@ impl SqliteLedger {
         );
         let step = write.rows(&sql, |values| {
             let records = stored(tally.records());
-            let began = told.map_or(at, |entry| entry.at);
             [records, records, at.0, began.0, stored(chunks.len() as u64)]
                 .into_iter()
                 .try_for_each(|it| values.add(it))?;

@@ -72,7 +72,7 @@ impl SqliteLedger {
         let record = accepted.first().map(rows::file).transpose()?;
         let told = record.map(|record| audit::of_file(&record, AuditEvent::FileAccepted, candidate.at));
         let told = told.map(|entry| entry.with("records", candidate.records));
-        let told: Vec<_> = candidate.told.iter().chain(&told).collect();
+        let told: Vec<_> = candidate.told.iter().chain(&told).chain(&candidate.told_then).collect();
         audit::append_all(write, &told).await?;
         Ok(Decided::Accepted)
     }

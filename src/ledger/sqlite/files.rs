@@ -202,6 +202,15 @@ impl SqliteLedger {
         standing(no, &row)
     }
 
+    pub(super) async fn none_registered_after(&self, no: FileNo) -> Result<bool, LedgerError> {
+        let later = sqlx::query(
+            "SELECT 1 FROM file AS this JOIN file AS later ON later.issuer = this.issuer AND later.feed IS this.feed \
+             AND later.accepted_at IS NOT NULL AND (later.finished_at, later.no) > (this.finished_at, this.no) \
+             WHERE this.no = ? LIMIT 1",
+        );
+        Ok(later.bind(no.0).fetch_optional(&self.readers).await?.is_none())
+    }
+
     pub(super) async fn record_and_standing(&self, no: FileNo) -> Result<(FileRecord, Standing), LedgerError> {
         let sql = format!("{FILE} WHERE file.no = ?");
         let row = sqlx::query(AssertSqlSafe(sql)).bind(no.0).fetch_one(&self.readers).await?;

@@ -288,6 +288,10 @@ impl Ledger for SqliteLedger {
         self.file_standing(no).await
     }
 
+    async fn is_newest_registered(&self, no: FileNo) -> Result<bool, LedgerError> {
+        self.none_registered_after(no).await
+    }
+
     async fn file_and_standing(&self, no: FileNo) -> Result<(FileRecord, Standing), LedgerError> {
         self.record_and_standing(no).await
     }

@@ -41,6 +41,7 @@ runs!(
     sequences_rise_and_leave_no_gap_where_none_is_allowed,
     a_group_is_there_whole_or_not_at_all,
     a_file_gets_on_with_its_chunks,
+    what_is_told_with_an_acceptance_stands_around_it,
     another_issuers_cards_are_not_seen,
     what_is_pinned_stays,
     what_is_decided_is_in_the_trail_and_what_failed_is_not,

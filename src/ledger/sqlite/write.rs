@@ -87,7 +87,8 @@ impl Write<'_> {
         Ok(&mut writer.connection)
     }
 
-    /// A statement that must change one row, to go out with the next call.
+    /// A statement that must change one row, to go out with the next call. Its marks are plain ones, as in all that goes out with
+    /// others: a number would count from the call's first value.
     pub(super) fn later(
         &mut self,
         sql: &str,
@@ -124,6 +125,9 @@ impl Write<'_> {
         sql: &str,
         values: impl FnOnce(&mut Values) -> Result<(), LedgerError>,
     ) -> Result<bool, LedgerError> {
+        if self.begun || self.due.statements > 0 {
+            return Err(LedgerError::Inconsistent("a transaction of one statement has others".into()));
+        }
         let mut of_it = Values::default();
         values(&mut of_it)?;
         let changed = self.call(&format!("{sql}{DUE_ROW}COMMIT"), of_it).await?.len();

@@ -40,7 +40,7 @@ pub(in crate::ledger) async fn reports_are_made_from_what_was_received_and_what_
     let first = registering(&*ledger, "A", "A", 1).await;
     commit(&*ledger, first, &mut [chunk(first, 0, &[Ok(1), Ok(2)])]).await.unwrap();
     let mut later = [chunk(first, 1, &[Ok(3), Ok(1)])];
-    ledger.commit(Group { no: first, issuer: "ACME", at: noon, told: None, chunks: &mut later }).await.unwrap();
+    ledger.commit(Group { no: first, issuer: "ACME", at: noon, began: noon, chunks: &mut later }).await.unwrap();
     let moved = |opening, added, removed| [Movement { service: ServiceName::PaymentCards, opening, added, removed }];
     let facts = async |from: Timestamp, to: Timestamp| ledger.facts("ACME", (from, to)).await.unwrap();
     let minute = Duration::from_secs(60);

@@ -19,7 +19,7 @@ pub struct Layout {
     pub(super) heads: u8,
     /// Whether there is a quote anywhere.
     pub(super) quotes: bool,
-    pub(super) records: u64,
+    pub(in crate::parse) records: u64,
     pub(super) line_bytes_max: usize,
     /// How rows are told to be one request.
     pub(in crate::parse) runs: Option<&'static Runs>,

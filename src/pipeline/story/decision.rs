@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::faults;
-use crate::ledger::{Candidate, Decided, Refused};
+use crate::ledger::{AuditEntry, Candidate, Decided, Refused};
 use crate::model::{BatchKey, Refusal, State, Timestamp};
 use crate::parse::{Controls, Layout};
 use crate::telemetry;
@@ -11,14 +11,18 @@ use crate::telemetry;
 use super::super::grounds::{self, TurnedAway};
 use super::super::patience::{Trouble, patiently};
 use super::super::site::{Feed, KeptBatch, Settings};
-use super::{Next, Story, Waiting};
+use super::super::trail::{self, Use};
+use super::{Again, Next, Story, Waiting};
 
 impl Story {
     /// Looks again at a file that came before its turn.
     pub(in crate::pipeline) async fn look_again(&self, waiting: Box<Waiting>) -> Result<Next, Trouble> {
-        let (no, name) = (waiting.no(), waiting.arrival.record.name.clone());
+        let again = Again::of(&waiting.arrival);
         match self.decide(*waiting).await {
-            Err(Trouble::Hold(why)) => self.hold(no, &name, &why).await,
+            Err(Trouble::Panicked) => self.take(self.suspected(&again).await?).await,
+            Err(trouble @ (Trouble::Hold(_) | Trouble::CopyGone)) => {
+                self.hold(again.no, &again.name, &trouble.to_string()).await
+            }
             other => other,
         }
     }
@@ -30,7 +34,10 @@ impl Story {
         let Some(feed) = record.feed.as_deref().and_then(|name| taken_by.feed(name)) else {
             return Err(Trouble::Hold("its feed is gone from the configuration".into()));
         };
-        let candidate = candidate(&waiting, feed, site.clock.now())?;
+        // Its records are fingerprinted and sealed from then on.
+        let at = site.clock.now();
+        let told_then = AuditEntry { at, ..trail::use_of_key(site, record, Use::Vault(taken_by.keys.epoch())) };
+        let candidate = candidate(&waiting, feed, told_then, at)?;
         let refused = |refusal: Refusal, duplicate_of| Refused {
             refusal,
             envelope: Some(waiting.opened.envelope()),
@@ -105,7 +112,7 @@ impl Story {
 }
 
 /// What the ledger weighs, with everything that is fixed for the file if it is accepted.
-fn candidate(waiting: &Waiting, feed: &Feed, at: Timestamp) -> Result<Candidate, Trouble> {
+fn candidate(waiting: &Waiting, feed: &Feed, told_then: AuditEntry, at: Timestamp) -> Result<Candidate, Trouble> {
     let (record, proven) = (&waiting.arrival.record, &waiting.proven);
     let (setup, issuer) = (&waiting.arrival.setup, &waiting.arrival.issuer);
     let service = feed.service.view.service;
@@ -149,6 +156,7 @@ fn candidate(waiting: &Waiting, feed: &Feed, at: Timestamp) -> Result<Candidate,
         key_id: waiting.opened.key_id().map(str::to_owned),
         sequence: feed.sequence,
         told: waiting.told.clone(),
+        told_then: Some(told_then),
         settings: serde_json::to_string(&settings)
             .map_err(|_| Trouble::Hold("the settings cannot be written".into()))?,
         at,

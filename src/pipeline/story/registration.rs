@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::faults;
 use crate::ledger::{LedgerError, Standing};
-use crate::model::{FileNo, FileRecord, State, Timestamp};
+use crate::model::{EnvelopeKind, FileNo, FileRecord, State, Timestamp};
 use crate::open::{Opened, Recipient};
 use crate::parse::Proven;
-use crate::register::{self, Begun, Ended, Job};
+use crate::register::{self, Ended, Job};
 use crate::services::Judge;
 use crate::services::reference::{AccountRanges, CardProducts};
 use crate::telemetry;
@@ -16,13 +16,13 @@ use crate::vault::Nonces;
 use super::super::Fatal;
 use super::super::answer::{self, Registered};
 use super::super::grounds::Accepted;
-use super::super::patience::{Trouble, chain, patiently};
+use super::super::patience::{Trouble, chain, part_of, patiently};
+use super::super::proof;
 use super::super::reply;
 use super::super::scribe::Scribe;
 use super::super::site::{Issuer, Progress, Settings};
-use super::super::trail::{self, Use};
 use super::super::troubles::Waited;
-use super::arrival::unseal_as_accepted;
+use super::arrival::{copy_path, unseal_as_accepted};
 use super::{Arrival, Next, Story};
 
 impl Story {
@@ -36,11 +36,11 @@ impl Story {
     ) -> Result<Next, Trouble> {
         let (site, no) = (&self.site, arrival.record.no);
         let settings = answer::settings(&standing.settings)?;
-        // Side by side; the first record is committed after the ack.
-        let (begun, prepared) =
-            tokio::join!(self.begin(arrival, &settings), self.prepare(arrival, standing, &settings, &opened, &proven));
+        // Side by side, but for the first record, which comes after the ack.
+        let (begun, made) =
+            tokio::join!(self.begin(arrival, &settings), self.job(arrival, standing, &settings, &opened, &proven));
         begun?;
-        let (ended, scribe) = self.register(arrival, standing, prepared?).await?;
+        let (ended, scribe) = self.register(arrival, standing, made?).await?;
         if ended == Ended::Stopped {
             return Err(Trouble::Stopped);
         }
@@ -88,21 +88,23 @@ impl Story {
         Ok(())
     }
 
-    /// Begins to prepare what is to be registered of the file.
-    async fn prepare(
+    /// What is to be registered of the file.
+    async fn job(
         &self,
         arrival: &Arrival,
         standing: &Standing,
         settings: &Settings,
         opened: &Opened,
         proven: &Proven,
-    ) -> Result<Begun, Trouble> {
+    ) -> Result<Job, Trouble> {
         let (site, record) = (&self.site, &arrival.record);
         let judge = Arc::new(self.judge(arrival, settings, &standing.content_digest).await?);
         let mut plaintext = match opened.plaintext() {
             Ok(plaintext) => plaintext,
             Err(error) => return Err(Trouble::Hold(format!("the copy does not open again: {error}"))),
         };
+        let claimed = record.sha256.clone().filter(|_| opened.envelope() != EnvelopeKind::Jwe);
+        let claimed = claimed.map(|sha256| (copy_path(site, record.no), sha256));
         // A worker without a chunk would only have to be begun and ended.
         let chunks = proven.records.div_ceil(settings.chunk_records.max(1) as u64);
         let workers = site.register.workers.min(usize::try_from(chunks).unwrap_or(usize::MAX)).max(1);
@@ -110,19 +112,25 @@ impl Story {
         for _ in 0..workers {
             nonces.push(Nonces::from_seed(*(site.entropy)()?));
         }
-        let job = Job {
+        Ok(Job {
             no: record.no,
             issuer: record.issuer.clone(),
-            read: Box::new(move |buffer| Ok(plaintext.read(buffer)?)),
+            read: Box::new(move |buffer| {
+                let read = plaintext.read(buffer)?;
+                // What no tag proves a second time is proven by its copy.
+                if let (0, Some((copy, sha256))) = (read, &claimed)
+                    && !proof::copy_is_unchanged(copy, sha256)?
+                {
+                    return Err("the copy in the work directory is not what was claimed".into());
+                }
+                Ok(read)
+            }),
             layout: Arc::clone(&proven.layout),
             chunk_records: settings.chunk_records,
             first_chunk: standing.chunks,
-            chunks,
-            told: Some(trail::use_of_key(site, record, Use::Vault(arrival.issuer.keys.epoch()))),
             judge,
             nonces,
-        };
-        Ok(Begun::prepare(job, site.register, &site.stop))
+        })
     }
 
     /// Registers what is left of the file. Of a large one the answers are begun meanwhile.
@@ -130,7 +138,7 @@ impl Story {
         &self,
         arrival: &Arrival,
         standing: &Standing,
-        begun: Begun,
+        job: Job,
     ) -> Result<(Ended, Option<Scribe>), Trouble> {
         let (site, record) = (&self.site, &arrival.record);
         let left = record.records.unwrap_or(0).saturating_sub(standing.tally.records());
@@ -141,7 +149,7 @@ impl Story {
             None
         };
         let watching = Watching { story: self, record, progress: &site.progress, failing: Mutex::default(), scribe };
-        let ended = begun.commit(&site.ledger, &watching).await?;
+        let ended = register::register(job, site.register, &site.ledger, &watching, &site.stop).await?;
         Ok((ended, watching.scribe))
     }
 
@@ -284,9 +292,9 @@ impl register::Watch for Watching<'_> {
     fn trouble(&self, error: &LedgerError, pause: std::time::Duration) {
         let mut failing = self.failing();
         if failing.is_none() {
-            let why = chain(error);
-            telemetry::world_failed("store", &why, pause);
-            *failing = Some(self.progress.troubles.wait("store", &why));
+            let (part, why) = (part_of(error), chain(error));
+            telemetry::world_failed(part, &why, pause);
+            *failing = Some(self.progress.troubles.wait(part, &why));
         }
     }
 }
