@@ -15,7 +15,7 @@ use super::{Error, Kind, Uploaded};
 
 /// How much is under way unacknowledged: at first, so that a line of 1 kB/s shows an acknowledgement every few seconds, ...
 const WINDOW_MIN: usize = 4 * 1024;
-/// ... and at most, so that a fast line with a long way is filled.
+/// ... and at most, so that a fast line with a long way is filled; less where the wire has no room for so much.
 const WINDOW_MAX: usize = 512 * 1024;
 /// The longest name: with a dot before and `.part` behind it still fits into a directory entry.
 const NAME_MAX: usize = 249;
@@ -101,7 +101,7 @@ fn send(
 ) -> Result<(), Error> {
     let other = || Error::Source { name: name.to_owned() };
     write(link, watch, part, size, |open, watch| {
-        let mut outgoing = Outgoing::new(from, size, link.limits().idle);
+        let mut outgoing = Outgoing::new(from, size, link);
         while outgoing.fill()? {
             let before = watch.clock.monotonic();
             let taken = open.write(watch, &outgoing.block)?;
@@ -127,12 +127,15 @@ struct Outgoing {
     /// What is still to be read.
     left: u64,
     window: usize,
+    window_max: usize,
     idle: Duration,
 }
 
 impl Outgoing {
-    fn new(file: File, size: u64, idle: Duration) -> Self {
-        Self { file, hash: Sha256::new(), block: Vec::new(), offset: 0, left: size, window: WINDOW_MIN, idle }
+    fn new(file: File, size: u64, link: &Link) -> Self {
+        let (idle, window_max) = (link.limits().idle, WINDOW_MAX.min(link.wire().room()));
+        let (hash, block, offset, window) = (Sha256::new(), Vec::new(), 0, WINDOW_MIN);
+        Self { file, hash, block, offset, left: size, window, window_max, idle }
     }
 
     /// Fills the window; false when nothing is left to send, or the file has ended early.
@@ -163,7 +166,7 @@ impl Outgoing {
     fn taken(&mut self, bytes: usize, after: Duration) {
         self.block.drain(..bytes.min(self.block.len()));
         if after < self.idle / 16 {
-            self.window = (self.window * 2).min(WINDOW_MAX);
+            self.window = (self.window * 2).min(self.window_max);
         } else if after > self.idle / 4 {
             self.window = (self.window / 2).max(WINDOW_MIN);
         }

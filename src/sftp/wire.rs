@@ -12,9 +12,12 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::event::PollFlags;
+use rustix::net::sockopt;
 
 /// How much is carried at once, each way.
 const BLOCK: usize = 64 * 1024;
+/// The room that is asked for between libssh2 and the wire; a system may give less.
+const ROOM: usize = 1024 * 1024;
 /// How much a server may send unasked: greetings, key exchanges, what it has to say of itself.
 const UNASKED_MAX: u64 = 4 * 1024 * 1024;
 /// What an answer may take that is no content.
@@ -30,6 +33,7 @@ pub(super) struct Wire {
     received: Cell<u64>,
     allowed: Cell<u64>,
     ended: Cell<bool>,
+    room: usize,
 }
 
 /// What one turn of carrying came to.
@@ -46,7 +50,11 @@ impl Wire {
         let (inner, end) = UnixStream::pair()?;
         inner.set_nonblocking(true)?;
         end.set_nonblocking(true)?;
+        // Nothing hangs on its being that much: what there is, is asked.
+        let _ = sockopt::set_socket_send_buffer_size(&end, ROOM);
         let wire = Self {
+            // The system counts what it needs for itself too, and less than as much again.
+            room: sockopt::socket_send_buffer_size(&end)? / 2,
             tcp,
             inner,
             up: RefCell::default(),
@@ -56,6 +64,12 @@ impl Wire {
             ended: Cell::new(false),
         };
         Ok((wire, end))
+    }
+
+    /// How many bytes libssh2 can send and be rid of in any case. One that could send a part of a packet and is then asked for new
+    /// keys waits for ever: it sends neither the keys before the rest of the packet nor the rest before the keys.
+    pub(super) const fn room(&self) -> usize {
+        self.room
     }
 
     /// The socket to the server.
@@ -172,4 +186,24 @@ impl Block {
 
 fn nothing_now(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn what_libssh2_may_send_at_once_is_taken_whole() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (wire, mut end) = Wire::new(tcp).unwrap();
+        // Nobody carries it on. Packets of SFTP are of 32 KiB and a little more.
+        let packet = vec![0; 32 * 1024 + 100];
+        for sent in 1..=wire.room() / packet.len() {
+            assert_eq!(end.write(&packet).unwrap(), packet.len(), "packet {sent} of {} bytes of room", wire.room());
+        }
+        assert!(wire.room() >= 64 * 1024, "{}", wire.room());
+    }
 }
