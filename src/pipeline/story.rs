@@ -19,7 +19,6 @@ use super::proof::Proof;
 use super::site::{Progress, Site};
 use super::trail::{self, Use};
 
-use arrival::Again;
 pub(super) use arrival::{Arrival, Next, Pending, Waiting};
 
 /// One issuer's files, one after another.
@@ -51,26 +50,27 @@ impl Story {
 
     /// Takes a file as far as it goes in its lane. One on which this program panics is taken again, until it is set aside.
     pub(super) async fn take(&self, mut pending: Pending) -> Result<Next, Trouble> {
-        let again = Again::of(&pending.arrival);
+        let arrival = pending.arrival.clone();
         loop {
             match self.step(pending).await {
                 Err(Trouble::Panicked) => {}
                 Err(trouble @ (Trouble::Hold(_) | Trouble::CopyGone)) => {
-                    return self.hold(again.no, &again.name, &trouble.to_string()).await;
+                    return self.hold(arrival.record.no, &arrival.record.name, &trouble.to_string()).await;
                 }
                 other => return other,
             }
-            pending = self.suspected(&again).await?;
+            pending = self.suspected(&arrival).await?;
         }
     }
 
     /// Counts a panic against a file, and begins with it again.
-    async fn suspected(&self, again: &Again) -> Result<Pending, Trouble> {
-        let no = again.no;
+    async fn suspected(&self, arrival: &Arrival) -> Result<Pending, Trouble> {
+        let FileRecord { no, name, .. } = &arrival.record;
+        let no = *no;
         patiently!(self.site, Ok(self.site.ledger.count_ends(&[no], true).await?))?;
         let record = patiently!(self.site, Ok(self.site.ledger.file(no).await?))?;
-        telemetry::file_suspected(no, &again.name, record.ends);
-        Ok(Pending::begin(&self.site, again.arrival(record)))
+        telemetry::file_suspected(no, name, record.ends);
+        Ok(Pending::begin(&self.site, Arrival { record, resumed: true, ..arrival.clone() }))
     }
 
     /// A file that ended the process too often is not touched again: turned away while nothing is decided, held after that.
@@ -161,12 +161,8 @@ impl Story {
                 let no = arrival.record.no;
                 let standing = patiently!(self.site, Ok(self.site.ledger.standing(no).await?))?;
                 // The vault's keys are used again; the first time that is told with the acceptance.
-                self.tell(&mut Some(trail::use_of_key(
-                    &self.site,
-                    &arrival.record,
-                    Use::Vault(arrival.issuer.keys.epoch()),
-                )))
-                .await?;
+                let epoch = arrival.issuer.keys.epoch();
+                patiently!(self.site, trail::key_used(&self.site, &arrival.record, Use::Vault(epoch)).await)?;
                 self.accepted(&arrival, &standing, opened, proven).await
             }
             (Proof::Refused { refusal, .. }, State::Accepted | State::Registering) => {

@@ -76,9 +76,7 @@ pub(super) struct Write<'a> {
 impl Write<'_> {
     /// The connection, once what is due has gone out.
     pub(super) async fn on(&mut self) -> Result<&mut SqliteConnection, LedgerError> {
-        if !self.begun || self.due.statements > 0 {
-            self.run_due().await?;
-        }
+        self.run_due().await?;
         self.connection()
     }
 
@@ -97,8 +95,11 @@ impl Write<'_> {
         self.due.add(sql, values)
     }
 
-    /// Sends out what is due.
+    /// Sends out what is due, if anything is.
     pub(super) async fn run_due(&mut self) -> Result<(), LedgerError> {
+        if self.begun && self.due.statements == 0 {
+            return Ok(());
+        }
         self.rows("", |_| Ok(())).await.map(drop)
     }
 

@@ -20,6 +20,7 @@ use super::super::proof::{self, Proof, Rules};
 use super::super::site::{Feed, Issuer, Settings, Setup, Site};
 
 /// A file that is ours.
+#[derive(Clone)]
 pub(in crate::pipeline) struct Arrival {
     pub(in crate::pipeline) record: FileRecord,
     /// What it is taken by, from its claim to its end.
@@ -34,44 +35,6 @@ pub(in crate::pipeline) struct Arrival {
     pub(in crate::pipeline) several_feeds: bool,
     /// Left open by an earlier process.
     pub(in crate::pipeline) resumed: bool,
-}
-
-/// What is needed to begin with an arrival again.
-pub(super) struct Again {
-    pub(super) no: FileNo,
-    pub(super) name: String,
-    setup: Arc<Setup>,
-    issuer: Arc<Issuer>,
-    origin: Origin,
-    last_word: bool,
-    several_feeds: bool,
-}
-
-impl Again {
-    pub(super) fn of(arrival: &Arrival) -> Self {
-        let Arrival { record, setup, issuer, origin, last_word, several_feeds, .. } = arrival;
-        Self {
-            no: record.no,
-            name: record.name.clone(),
-            setup: Arc::clone(setup),
-            issuer: Arc::clone(issuer),
-            origin: origin.clone(),
-            last_word: *last_word,
-            several_feeds: *several_feeds,
-        }
-    }
-
-    pub(super) fn arrival(&self, record: FileRecord) -> Arrival {
-        Arrival {
-            record,
-            setup: Arc::clone(&self.setup),
-            issuer: Arc::clone(&self.issuer),
-            origin: self.origin.clone(),
-            last_word: self.last_word,
-            several_feeds: self.several_feeds,
-            resumed: true,
-        }
-    }
 }
 
 /// An arrival whose proof has begun.

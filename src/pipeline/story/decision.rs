@@ -12,16 +12,16 @@ use super::super::grounds::{self, TurnedAway};
 use super::super::patience::{Trouble, patiently};
 use super::super::site::{Feed, KeptBatch, Settings};
 use super::super::trail::{self, Use};
-use super::{Again, Next, Story, Waiting};
+use super::{Next, Story, Waiting};
 
 impl Story {
     /// Looks again at a file that came before its turn.
     pub(in crate::pipeline) async fn look_again(&self, waiting: Box<Waiting>) -> Result<Next, Trouble> {
-        let again = Again::of(&waiting.arrival);
+        let arrival = waiting.arrival.clone();
         match self.decide(*waiting).await {
-            Err(Trouble::Panicked) => self.take(self.suspected(&again).await?).await,
+            Err(Trouble::Panicked) => self.take(self.suspected(&arrival).await?).await,
             Err(trouble @ (Trouble::Hold(_) | Trouble::CopyGone)) => {
-                self.hold(again.no, &again.name, &trouble.to_string()).await
+                self.hold(arrival.record.no, &arrival.record.name, &trouble.to_string()).await
             }
             other => other,
         }
